@@ -1,0 +1,1 @@
+"""How good synthetic maps are: image metrics, lesions, paired tests, the report."""

@@ -1,0 +1,1 @@
+"""Training: a recipe and a prepared cohort in, a bundle out."""

@@ -9,10 +9,10 @@ import pytest
 import SimpleITK as sitk
 import torch
 from SynthPerfLib.cohort import Cohort
+from SynthPerfLib.images import like
 from SynthPerfLib.jobs import Job
 from SynthPerfLib.phantom import make_cohort
 from SynthPerfLib.preprocessing import Prepared, prepare_cohort
-from SynthPerfLib.images import like
 
 torch.set_num_threads(1)  # two threads on a busy machine wait for one another
 
@@ -49,4 +49,6 @@ def smooth_case(names: tuple[str, ...], seed: int = 1, size: tuple[int, int, int
         values = gaussian_filter(rng.normal(size=inside.shape), (1, 3, 3)) * 8 + 1 + 0.3 * x
         scale = {"ADC": 900.0, "ASL": 50.0, "CBV": 3.0}.get(name, 300.0)
         images[name] = like((np.clip(values, 0.05, 4) * scale * inside).astype(np.float32), reference)
-    return Prepared(f"sub-{seed:02d}", images, like(inside.astype(np.uint8), reference), None, {"flags": [], "inputs": {}})
+    return Prepared(
+        f"sub-{seed:02d}", images, like(inside.astype(np.uint8), reference), None, {"flags": [], "inputs": {}}
+    )

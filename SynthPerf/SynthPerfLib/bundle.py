@@ -65,7 +65,9 @@ class Bundle:
             _network_of(inference["network_def"]["_target_"])
             float(inference["grid"]["in_plane_mm"]), list(inference["modalities"]), bool(inference["any_subset"])
         except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"The bundle {folder.name} is damaged: its configuration cannot be used ({error!r}).") from error
+            raise ModelError(
+                f"The bundle {folder.name} is damaged: its configuration cannot be used ({error!r})."
+            ) from error
         found = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
         if found != expected:
             raise ModelError(f"The bundle {folder.name} is damaged: the weights are not the ones its metadata names.")

@@ -141,7 +141,9 @@ class Case:
             if not path.is_file():
                 raise InputError(f"{path.name} ({modality}) does not exist in {path.parent}: check the name.")
             if path.resolve() in seen:
-                raise InputError(f"{path.name} is given as {seen[path.resolve()]} and as {modality}: it can be one only.")
+                raise InputError(
+                    f"{path.name} is given as {seen[path.resolve()]} and as {modality}: it can be one only."
+                )
             seen[path.resolve()] = modality
         participant, session = split_id(clean_id(id))
         first = next(iter(files.values()))

@@ -28,7 +28,14 @@ MIRRORED = "mirrored left to right"
 _POINTS = 6000
 _UNITS: dict[str, dict[float, str]] = {
     "ADC": {1e6: "mm2/s", 1e3: "1e-3 mm2/s", 1e-3: "1e-9 mm2/s", 1e2: "1e-4 mm2/s", 10.0: "1e-5 mm2/s"},
-    "ASL": {6000.0: "mL/g/s", 100.0: "mL/g/min", 60.0: "mL/100 g/s", 1e-1: "tenths", 1e-2: "hundredths", 1e-3: "1/1000"},
+    "ASL": {
+        6000.0: "mL/g/s",
+        100.0: "mL/g/min",
+        60.0: "mL/100 g/s",
+        1e-1: "tenths",
+        1e-2: "hundredths",
+        1e-3: "1/1000",
+    },
     "CBV": {100.0: "mL/g", 1e-1: "tenths", 1e-2: "hundredths"},
     "TMAX": {1e-3: "ms"},
     "T1MAP": {1e3: "s"},
@@ -77,9 +84,7 @@ def check_unit(image: sitk.Image, modality: str, name: str) -> float | None:
     )
 
 
-def check_case_images(
-    images: Mapping[str, sitk.Image], names: Mapping[str, str] | None = None
-) -> list[dict[str, Any]]:
+def check_case_images(images: Mapping[str, sitk.Image], names: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     """Check the images of one case against each other.
 
     Parameters

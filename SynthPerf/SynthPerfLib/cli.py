@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,6 +17,9 @@ _RESEARCH = "Research use only: not for diagnosis or treatment."
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit code (0 done, 1 a check failed, 2 bad input)."""
+    # Threads that wait for one another give way instead of spinning: on a machine that is also doing something else,
+    # spinning made a map take six times as long. Read by OpenMP when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     options = _parser().parse_args(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     return guarded(lambda: command(options))
@@ -37,7 +41,9 @@ def _parser() -> Parser:
     sub.add_argument("--seed", type=int, required=True, metavar="S", help="start of every random number")
     sub.add_argument("--spacing", metavar="MM", help="voxel size of the T1, one number or x,y,z (default 1 mm)")
     sub.add_argument("--modalities", metavar="LIST", help="make only these images, e.g. ASL,T1,CBV (default: all)")
-    sub.add_argument("--test-share", type=float, default=0.25, metavar="P", help="share of test patients (default 0.25)")
+    sub.add_argument(
+        "--test-share", type=float, default=0.25, metavar="P", help="share of test patients (default 0.25)"
+    )
 
     sub = command("import", _import, "Bring NIfTI, NRRD or BIDS files into a cohort.")
     sub.add_argument("source", type=Path, metavar="SRC", help="folder with the files")
@@ -66,10 +72,17 @@ def _parser() -> Parser:
     sub = command("evaluate", _evaluate, "Compare maps with the real CBV: SSIM, PSNR, MAE, lesions, paired tests.")
     sub.add_argument("cohort", type=Path, metavar="COHORT")
     sub.add_argument("--model", type=Path, action="append", default=[], metavar="BUNDLE", help="may be given again")
-    sub.add_argument("--combinations", default="table2", metavar="table2|all|LIST", help="e.g. ASL,ASL+T1 (default table2)")
-    sub.add_argument("--baselines", action="store_true", help="beside them voxel and context trees and the scaled ASL map")
     sub.add_argument(
-        "--training", type=Path, metavar="COHORT", help="prepared cohort to fit the baselines on (default: made as the bundle's was)"
+        "--combinations", default="table2", metavar="table2|all|LIST", help="e.g. ASL,ASL+T1 (default table2)"
+    )
+    sub.add_argument(
+        "--baselines", action="store_true", help="beside them voxel and context trees and the scaled ASL map"
+    )
+    sub.add_argument(
+        "--training",
+        type=Path,
+        metavar="COHORT",
+        help="prepared cohort to fit the baselines on (default: made as the bundle's was)",
     )
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     sub.add_argument("--out", type=Path, required=True, help="folder of tables and report")
@@ -177,7 +190,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     report = run(
         evaluate_cohort(
-            options.cohort, options.model, options.combinations, options.baselines, options.training, options.device, options.out
+            options.cohort,
+            options.model,
+            options.combinations,
+            options.baselines,
+            options.training,
+            options.device,
+            options.out,
         ),
         "evaluate",
     )

@@ -1,7 +1,8 @@
-"""What a file's own header says about orientation and length, read before ITK guesses.
+"""What a file itself says about orientation, length and values, read before ITK guesses.
 
-ITK fills gaps in silence: a truncated NIfTI file is read as zeros at its end, an image without orientation as one that
-lies along the scanner's axes, a sheared one by its other form. Here those files are refused instead.
+ITK fills gaps in silence: a truncated NIfTI file is read as zeros at its end, voxels that are not numbers as zeros, an
+image without orientation as one that lies along the scanner's axes, a sheared one by its other form. Here those files
+are refused instead.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ _MAX_SCALE = 0.02  # relative difference of two statements of one spacing
 _MIN_SPACING, _MAX_SPACING, _MAX_THICKNESS = 0.2, 12.0, 15.0  # mm; thickness is the largest of the three
 _MIN_FIELD, _MAX_FIELD = 60.0, 600.0  # mm, in plane and anywhere
 _MIN_VOXELS = 8  # along the two longest axes
-_CHUNK = 1 << 22
 
 # NIfTI-1 (sizeof_hdr 348) and NIfTI-2 (540): byte offset and type of the fields needed here.
 _FIELDS: dict[int, dict[str, tuple[int, str, int]]] = {
     348: {
         "dim": (40, "i2", 8),
+        "datatype": (70, "i2", 1),
         "bitpix": (72, "i2", 1),
         "pixdim": (76, "f4", 8),
         "vox_offset": (108, "f4", 1),
@@ -42,6 +43,7 @@ _FIELDS: dict[int, dict[str, tuple[int, str, int]]] = {
     },
     540: {
         "dim": (16, "i8", 8),
+        "datatype": (12, "i2", 1),
         "bitpix": (14, "i2", 1),
         "pixdim": (104, "f8", 8),
         "vox_offset": (168, "i8", 1),
@@ -52,6 +54,7 @@ _FIELDS: dict[int, dict[str, tuple[int, str, int]]] = {
         "srow": (400, "f8", 12),
     },
 }
+_FLOATS = {16: "f4", 64: "f8"}  # NIfTI's datatype codes
 _MM_PER_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
 
 
@@ -61,7 +64,9 @@ class _Nifti:
 
     dim: np.ndarray
     pixdim: np.ndarray
+    data_start: int
     data_end: int
+    floats: str | None
     qform: np.ndarray | None
     sform: np.ndarray | None
 
@@ -72,7 +77,7 @@ def is_image(path: Path) -> bool:
 
 
 def check_header(path: Path) -> None:
-    """Refuse a file whose header gives no orientation, or two, or axes that are not at right angles, or that is cut off.
+    """Refuse a file that is cut off, or whose header gives no orientation, two, or axes not at right angles.
 
     Raises
     ------
@@ -112,7 +117,9 @@ def check_grid(path: Path, size: tuple[int, ...], spacing: tuple[float, ...]) ->
             "correct its header."
         )
     if sorted(size[:3])[1] < _MIN_VOXELS:
-        raise InputError(f"{path.name} is not an image of a head ({found}): at least {_MIN_VOXELS} voxels in plane are due.")
+        raise InputError(
+            f"{path.name} is not an image of a head ({found}): at least {_MIN_VOXELS} voxels in plane are due."
+        )
     fields = sorted(n * v for n, v in zip(size[:3], spacing[:3], strict=True))
     if fields[1] < _MIN_FIELD or fields[2] > _MAX_FIELD:
         raise InputError(
@@ -122,11 +129,11 @@ def check_grid(path: Path, size: tuple[int, ...], spacing: tuple[float, ...]) ->
 
 
 def _check_nifti(path: Path) -> None:
-    content, length = _content(path, 540)
+    content = _content(path)
     header = _parse_nifti(path, content)
-    if length < header.data_end:
+    if len(content) < header.data_end:
         raise InputError(
-            f"{path.name} is cut off: {length} bytes where its header promises {header.data_end}; copy it again."
+            f"{path.name} is cut off: {len(content)} bytes where its header promises {header.data_end}; copy it again."
         )
     check_grid(path, tuple(header.dim[1:4]), tuple(header.pixdim[1:4]))
     # Analyze 7.5 reads like this too: its header has no orientation.
@@ -140,23 +147,25 @@ def _check_nifti(path: Path) -> None:
             _check_axes(path, words, affine, header.pixdim[1:4])
     if header.qform is not None and header.sform is not None:
         _check_agreement(path, header.qform, header.sform, header.dim[1:4])
+    if header.floats is not None and header.data_end:
+        voxels = np.frombuffer(memoryview(content)[header.data_start : header.data_end], header.floats)
+        if not np.isfinite(voxels).all():
+            raise InputError(not_finite(path))
 
 
-def _content(path: Path, wanted: int) -> tuple[bytes, int]:
-    """The first ``wanted`` bytes and the length of a file, unpacked if it is gzip (checksum included)."""
-    with path.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
-    if packed and not path.name.lower().endswith(".gz"):
+def not_finite(path: Path) -> str:
+    """The sentence for an image with voxels that are not numbers."""
+    return f"{path.name} has voxels that are not finite (NaN or infinite): write 0 where the map has no value."
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, unpacked if it is gzip (checksum included)."""
+    content = path.read_bytes()
+    if not content.startswith(b"\x1f\x8b"):
+        return content
+    if not path.name.lower().endswith(".gz"):
         raise InputError(f"{path.name} is compressed but its name does not end in .gz: rename it.")
-    if not packed:
-        with path.open("rb") as raw:
-            return raw.read(wanted), path.stat().st_size
-    with gzip.open(path) as stream:
-        start = stream.read(wanted)
-        length = len(start)
-        while chunk := stream.read(_CHUNK):
-            length += len(chunk)
-    return start, length
+    return gzip.decompress(content)
 
 
 def _parse_nifti(path: Path, content: bytes) -> _Nifti:
@@ -182,8 +191,10 @@ def _parse_nifti(path: Path, content: bytes) -> _Nifti:
     if fields["sform_code"][0] > 0:
         sform = np.vstack([fields["srow"].reshape(3, 4) * unit, [0, 0, 0, 1]])
     detached = content[344:348] == b"ni1\0"
-    data_end = 0 if detached else int(fields["vox_offset"][0] + voxels * fields["bitpix"][0] // 8)
-    return _Nifti(dim, pixdim, data_end, qform, sform)
+    start = int(fields["vox_offset"][0])
+    end = 0 if detached else start + int(voxels * fields["bitpix"][0] // 8)
+    kind = _FLOATS.get(int(fields["datatype"][0]))
+    return _Nifti(dim, pixdim, start, end, f"{order}{kind}" if kind else None, qform, sform)
 
 
 def _quaternion_affine(quatern: np.ndarray, spacing: np.ndarray, qfac: float, unit: float) -> np.ndarray:
@@ -236,7 +247,7 @@ def _check_agreement(path: Path, qform: np.ndarray, sform: np.ndarray, size: np.
             return
         found = f"differ by {angle:.1f} degrees and {shift:.1f} mm"
     raise InputError(
-        f"{path.name} has two orientations that {found} (qform and sform): keep the right one, set the other's code to 0."
+        f"{path.name} has two orientations that {found} (qform and sform): set the code of the wrong one to 0."
     )
 
 

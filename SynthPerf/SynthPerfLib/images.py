@@ -18,7 +18,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .errors import InputError
-from .headers import check_grid, check_header, is_image
+from .headers import check_grid, check_header, is_image, not_finite
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -40,7 +40,9 @@ def written_whole(path: Path) -> Iterator[Path]:
 def write_json(content: Any, path: Path) -> None:
     """Write ``content`` as indented JSON in one move; NaN is refused."""
     with written_whole(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
 
 
 def write_image(image: sitk.Image, path: Path) -> None:
@@ -137,11 +139,10 @@ def read_image(path: Path, dimensions: int = 3, *, may_be_empty: bool = False) -
     image = sitk.Cast(image, sitk.sitkFloat32)
     for key in image.GetMetaDataKeys():  # a header may hold a name; nothing of it is carried on
         image.EraseMetaData(key)
-    low, high = _extremes(image)
+    voxels = sitk.GetArrayViewFromImage(image)
+    low, high = float(voxels.min()), float(voxels.max())  # numpy's: a NaN anywhere makes both NaN, ITK's overlook it
     if not np.isfinite(high - low):
-        raise InputError(
-            f"{path.name} has voxels that are not finite (NaN or infinite): write 0 where the map has no value."
-        )
+        raise InputError(not_finite(path))
     if low == high and not may_be_empty:
         raise InputError(f"{path.name} is empty: every voxel is {low:g}.")
     return image
@@ -161,11 +162,6 @@ def _with_dimensions(image: sitk.Image, path: Path, dimensions: int) -> sitk.Ima
         due = "one volume" if dimensions == 3 else "a series of volumes"
         raise InputError(f"{path.name} has {len(size)} dimensions ({' x '.join(map(str, size))}), {due} is due here.")
     return image
-
-
-def _extremes(image: sitk.Image) -> tuple[float, float]:
-    voxels = sitk.GetArrayViewFromImage(image)
-    return float(voxels.min()), float(voxels.max())
 
 
 def axial(image: sitk.Image) -> sitk.Image:

@@ -111,7 +111,7 @@ class Plan:
         if doubles:
             more = f" and {len(doubles) - 3} more" if len(doubles) > 3 else ""
             raise InputError(
-                f"Two files for one modality ({'; '.join(doubles[:3])}{more}): say which with --map (cases or patterns)."
+                f"Two files for one modality ({'; '.join(doubles[:3])}{more}): say which with --map (cases, patterns)."
             )
         return dict(found)
 
@@ -147,7 +147,9 @@ def plan_import(src: Path, mapping: Path | None = None) -> Plan:
     files = [path for path in sorted(src.rglob("*")) if path.is_file() and is_image(path)]
     if not files:
         if any(_is_dicom(path) for path in src.rglob("*") if path.is_file()):
-            raise InputError(f"{src} holds only DICOM files: convert them to NIfTI first (dcm2niix -z y -f %p_%s {src}).")
+            raise InputError(
+                f"{src} holds only DICOM files: convert them to NIfTI first (dcm2niix -z y -f %p_%s {src})."
+            )
         raise InputError(f"{src} holds no image file ({', '.join(IMAGE_ENDINGS)}): give the folder that holds them.")
     explicit, patterns = _read_mapping(mapping, src)
     matches = [Match(case, modality, path, "named in the map") for (case, modality), path in explicit.items()]
@@ -167,7 +169,7 @@ def plan_import(src: Path, mapping: Path | None = None) -> Plan:
         raise InputError(f"No file in {src} is known by its name ({names} ...): say what they are with --map.")
     matches.sort(key=lambda m: (m.case, list(MODALITIES).index(m.modality)))
     rows = read_participants(src / "participants.tsv")
-    people = {match.case.partition("_")[0]: {} for match in matches}
+    people = sorted({match.case.partition("_")[0] for match in matches})
     return Plan((*matches, *left_out), {person: rows.get(person, {}) for person in people})
 
 
@@ -190,7 +192,7 @@ def import_files(src: Path, out: Path, mapping: Path | None = None) -> Steps[Coh
     cohort = Cohort.create(out, "Imported cohort")
     failures: list[str] = []
     for number, (case, found) in enumerate(sorted(cases.items())):
-        words = ", ".join(f"{name} = {match.path.name}" for name, match in found.items())
+        words = ", ".join(f"{name} = {match.path.name} ({match.why})" for name, match in found.items())
         yield Progress(number / len(cases), f"{case}: {words}")
         source = Case.from_files({name: match.path for name, match in found.items()}, case)
         for name, match in found.items():
@@ -198,9 +200,11 @@ def import_files(src: Path, out: Path, mapping: Path | None = None) -> Steps[Coh
                 _bring(source, name, match, out)
             except InputError as error:
                 failures.append(f"{case} {name}: {error}")
+    cohort.write_participants({**cohort.participants, **plan.participants})
+    left_out = [f"{match.path.name} ({match.why})" for match in plan.matches if not match.case]
+    yield Progress(1.0, f"left out: {'; '.join(left_out)}" if left_out else "every image has its place")
     if failures:
         raise InputError(f"{len(failures)} images were left out, the others are imported. " + " ".join(failures))
-    cohort.write_participants({**cohort.participants, **plan.participants})
     return Cohort.open(out)
 
 

@@ -84,7 +84,11 @@ def _one(
     yield Progress(0.95, "writing")
     if grid is not None:
         image = resample(image, grid)
-    sidecar = {**provenance(model, prepared, chosen), "Cautions": cautions(model, prepared, chosen), "SourceHash": source}
+    sidecar = {
+        **provenance(model, prepared, chosen),
+        "Cautions": cautions(model, prepared, chosen),
+        "SourceHash": source,
+    }
     # The sidecar comes last: it says that the map is complete.
     sidecar_of(path).unlink(missing_ok=True)
     write_image(image, path)

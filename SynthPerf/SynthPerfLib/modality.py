@@ -23,8 +23,8 @@ class Modality:
     unit
         Physical unit; empty where the scale is arbitrary.
     typical
-        Range in which the median of the positive voxels inside the head of a real image lies (in ``unit``), or None where the scale is
-        arbitrary. Outside it the unit is wrong.
+        Range in which the median of the positive voxels inside the head of a real image lies (in ``unit``), or None
+        where the scale is arbitrary. Outside it the unit is wrong.
     dimensions
         3 for a volume, 4 for a series.
     """

@@ -86,7 +86,9 @@ def supported(model: MapModel, available: Sequence[str], wanted: Sequence[str] |
         if unknown:
             raise ModelError(f"The model {model.name} was not trained with {', '.join(unknown)}.")
     if not model.any_subset and set(chosen) != set(model.modalities):
-        raise ModelError(f"The model {model.name} works on exactly {'+'.join(model.modalities)}, not on {'+'.join(chosen)}.")
+        raise ModelError(
+            f"The model {model.name} works on exactly {'+'.join(model.modalities)}, not on {'+'.join(chosen)}."
+        )
     return chosen
 
 
@@ -124,12 +126,14 @@ class Synthesizer:
 
 
 class SynthesisCase:
-    """One prepared case on one model. Slices and latents are kept: switching a modality recomputes only what it must."""
+    """One prepared case on one model; slices and latents are kept, so that switching a modality costs little."""
 
     def __init__(self, model: Synthesizer, prepared: Prepared) -> None:
         limits = model.bundle.inference["grid"]
         self.model, self.prepared = model, prepared
-        self.grid = WorkingGrid.around(prepared.brain, limits["in_plane_mm"], limits["thinnest_mm"], limits["thickest_mm"])
+        self.grid = WorkingGrid.around(
+            prepared.brain, limits["in_plane_mm"], limits["thinnest_mm"], limits["thickest_mm"]
+        )
         self.brain = axial_array(prepared.brain) > 0
         self._stacks: dict[str, torch.Tensor] = {}
         self._latents: dict[str, list[Any]] = {}
@@ -158,9 +162,13 @@ class SynthesisCase:
         for number, name in enumerate(new):
             shares = number / (len(new) + 1), (number + 1) / (len(new) + 1)
             yield from part(self.encode(name), *shares, f"reading {MODALITIES[name].label} ")
-        values = yield from part(self.decode(chosen) if separate else self._whole(chosen), len(new) / (len(new) + 1), 1.0)
+        values = yield from part(
+            self.decode(chosen) if separate else self._whole(chosen), len(new) / (len(new) + 1), 1.0
+        )
         if not np.isfinite(values).all():
-            raise ModelError(f"The model {self.model.name} gave values that are no numbers on {self.prepared.id}; no map was made.")
+            raise ModelError(
+                f"The model {self.model.name} gave values that are no numbers on {self.prepared.id}; no map was made."
+            )
         values = np.clip(self.grid.up(values) * self.brain, 0.0, _UPPER)
         return self.grid.image(values, self.prepared.brain)
 
@@ -238,7 +246,11 @@ def provenance(model: Synthesizer, prepared: Prepared, modalities: Sequence[str]
 def cautions(model: Synthesizer, prepared: Prepared, modalities: Sequence[str]) -> list[str]:
     """Sentences about an input that is unlike what the model was trained on, or of doubtful quality."""
     limits = model.bundle.inference["grid"]
-    said = [flag["words"] + "." for flag in prepared.record.get("flags", []) if not flag["ok"] and _concerns(flag, modalities)]
+    said = [
+        flag["words"] + "."
+        for flag in prepared.record.get("flags", [])
+        if not flag["ok"] and _concerns(flag, modalities)
+    ]
     spacing = sorted(prepared.brain.GetSpacing())
     if spacing[1] > 2 * limits["in_plane_mm"]:
         said.append(
@@ -258,5 +270,7 @@ def _torch() -> Any:
     try:
         import torch
     except ImportError as error:
-        raise DependencyError("Making a map needs PyTorch: pip install torch (in Slicer: the PyTorch extension).") from error
+        raise DependencyError(
+            "Making a map needs PyTorch: pip install torch (in Slicer: the PyTorch extension)."
+        ) from error
     return torch

@@ -23,7 +23,13 @@ _BASELINE_CASES = 40  # enough for trees: their error is flat from about 30 case
 
 
 def evaluate_cohort(
-    folder: Path, models: Sequence[Path], combinations: str, baselines: bool, training: Path | None, device: str, out: Path
+    folder: Path,
+    models: Sequence[Path],
+    combinations: str,
+    baselines: bool,
+    training: Path | None,
+    device: str,
+    out: Path,
 ) -> Steps[Path]:
     """Evaluate bundles on the test patients of a cohort (all, where there is no split) and write the report.
 

@@ -21,7 +21,7 @@ from SynthPerfLib.phantom.atlas import load_atlas
 from SynthPerfLib.phantom.fields import COARSE, LATENT, Grid, Sampler, head_field, refine, stream
 from SynthPerfLib.phantom.nifti import write_nifti
 from SynthPerfLib.phantom.pathology import RECURRENCE, draw_patient
-from SynthPerfLib.phantom.report import auc_interval, class_overlap
+from SynthPerfLib.phantom.report import auc_interval, class_overlap, lesion_values
 
 LIGHT = (4.0, 4.0, 4.0)
 
@@ -288,6 +288,15 @@ def test_auc_interval_is_delongs() -> None:
     assert 0 <= low < area < high <= 1
     with pytest.raises(InputError, match="both classes"):
         auc_interval(scores, np.ones(6, bool))
+
+
+def test_lesions_are_measured_from_the_files(cohort: Path) -> None:
+    rows = lesion_values(cohort)
+    truth = [json.loads(p.read_text()) for p in sorted((cohort / "derivatives" / "phantom").glob("sub-*_truth.json"))]
+    assert len(rows) == sum(len(t["lesions"]) for t in truth)
+    for row in rows:
+        assert 0.4 * row["cbv"] < row["CBV"] < 2 * row["cbv"] + 1
+        assert 500 < row["ADC"] < 2500
 
 
 def test_overlap_needs_a_cohort(tmp_path: Path) -> None:

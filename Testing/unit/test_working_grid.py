@@ -50,7 +50,9 @@ def test_sizes_fit_three_halvings_and_spacing_is_the_models() -> None:
     assert grid.shape[1] % MULTIPLE == grid.shape[2] % MULTIPLE == 0
     kept = WorkingGrid.around(head((0.8, 0.8, 7.5)), 1.6, 3.0, 8.0)
     assert kept.spacing[0] == 7.5
-    assert np.array_equal(kept.to_work[0] @ np.arange(20), np.flatnonzero(axial_array(head((0.8, 0.8, 7.5))).any((1, 2))))
+    assert np.array_equal(
+        kept.to_work[0] @ np.arange(20), np.flatnonzero(axial_array(head((0.8, 0.8, 7.5))).any((1, 2)))
+    )
 
 
 def test_storage_order_does_not_change_what_a_network_sees() -> None:

@@ -23,7 +23,8 @@ SSIM_WINDOW = 7
 PEAK = DATA_RANGE[1] - DATA_RANGE[0]
 
 CONVENTIONS = (
-    f"CBV clipped to {DATA_RANGE[0]:g}-{DATA_RANGE[1]:g} mL/100 g inside the bounding box of the brain mask",
+    f"CBV clipped to {DATA_RANGE[0]:g}-{DATA_RANGE[1]:g} mL/100 g in the bounding box of the brain mask; 0 outside the "
+    "mask in both maps (scalp and sinuses outside it are no part of the comparison)",
     f"SSIM: scikit-image, {SSIM_WINDOW}x{SSIM_WINDOW} uniform window, sample covariance, data range {PEAK:g}, border "
     "cropped; axial slice by slice, averaged over the slices that hold brain",
     f"PSNR: 10 log10({PEAK:g}\N{SUPERSCRIPT TWO} / mean squared error), over the whole box",
@@ -95,7 +96,9 @@ def image_metrics(synthetic: sitk.Image, real: sitk.Image, brain: sitk.Image) ->
     _check(synthetic, real, brain)
     inside = array(axial(brain)) > 0
     box = bounding_box(inside)
-    x, y = (np.clip(array(axial(image))[box].astype(np.float64), *DATA_RANGE) for image in (synthetic, real))
+    x, y = (
+        np.clip(array(axial(image))[box].astype(np.float64), *DATA_RANGE) * inside[box] for image in (synthetic, real)
+    )
     if min(x.shape[1:]) < SSIM_WINDOW:
         raise InputError(
             f"The brain mask spans {x.shape[2]} x {x.shape[1]} voxels in the axial plane, SSIM needs at least "

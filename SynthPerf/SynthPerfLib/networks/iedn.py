@@ -106,7 +106,9 @@ class IEDN(nn.Module):
             elif bool(has.any()):
                 some = self.encode(name, x[has])
                 rows = has.nonzero()[:, 0]
-                parts.append([(_spread(latent, rows, len(x)), _spread(weight, rows, len(x))) for latent, weight in some])
+                parts.append(
+                    [(_spread(latent, rows, len(x)), _spread(weight, rows, len(x))) for latent, weight in some]
+                )
         return self.decode(parts)
 
 

@@ -18,8 +18,8 @@ RECURRENCE, TREATMENT = "recurrence", "treatment_response"
 CBV_MEDIAN = {RECURRENCE: 5.5, TREATMENT: 2.2}
 """Median CBV of the enhancing part, mL/100 g."""
 CBV_LOG_SD = 0.47
-"""With the medians above an analytic AUC of 0.916, Phi(ln(5.5 / 2.2) / (0.47 sqrt 2)); blur, noise and motion leave the
-measured map about 0.90."""
+"""With the medians above an analytic AUC of 0.916: Phi(ln(5.5 / 2.2) / (0.47 sqrt 2)); blur, noise and motion cost the
+measured map little of it."""
 CBF_PER_CBV = 80 / 5.5
 """Blood flow that goes with a blood volume in lesions, per min (an inverse mean transit time)."""
 CBF_LOG_SD = 0.22
@@ -38,7 +38,17 @@ INTRAVASCULAR_SHARE = 0.10
 
 @dataclass(frozen=True)
 class Patient:
-    """What is known before any image: subject, class, split and what bears on perfusion."""
+    """What is known before any image.
+
+    Attributes
+    ----------
+    site
+        Index into ``acquisition.SITES``.
+    cbv_factor, asl_factor
+        This patient's blood volume, and the calibration of the ASL scan, relative to the cohort.
+    slow_side
+        Side whose blood comes 0.55 s late because of a narrowed artery: 1 right, -1 left, 0 none.
+    """
 
     case: int
     diagnosis: str
@@ -59,8 +69,12 @@ class Lesion:
 
     Attributes
     ----------
+    cbv, cbf, adc
+        Means of the enhancing part: mL/100 g, mL/100 g/min, 1e-3 mm2/s.
+    necrosis
+        Radius of the necrotic core relative to the lesion's; 0 = solid.
     delay
-        Arrival of blood later than the tissue around, s.
+        Arrival of blood later than in the tissue around, s.
     intravascular
         Extra apparent flow from a feeding vessel, mL/100 g/min.
     uptake

@@ -54,7 +54,7 @@ class Alignment:
 
     def record(self) -> dict[str, Any]:
         """What was found and done, for the sidecar."""
-        return {
+        record: dict[str, Any] = {
             "registered": self.registered,
             "likeness_before": round(self.before, 4),
             "likeness_after": round(self.after, 4),
@@ -62,8 +62,10 @@ class Alignment:
             "moved_mm": round(self.shift, 2),
             "moved_deg": round(self.angle, 2),
             "trusted": self.trusted,
-            "matrix_lps": [[round(v, 6) for v in row] for row in matrix_of(self.transform).tolist()],
         }
+        if self.registered:
+            record["matrix_lps"] = [[round(v, 6) for v in row] for row in matrix_of(self.transform).tolist()]
+        return record
 
 
 def align(reference: sitk.Image, points: np.ndarray, image: sitk.Image) -> Alignment:
@@ -89,7 +91,7 @@ def align(reference: sitk.Image, points: np.ndarray, image: sitk.Image) -> Align
     before = likeness()
     offset = _offset(likeness, before, centre)
     tolerance = TOLERANCE * max(1.0, max(moving.GetSpacing()) / 5.0)
-    identity = Alignment(sitk.Euler3DTransform(), False, before, before, tuple(offset), 0.0, 0.0, True)
+    identity = Alignment(sitk.Euler3DTransform(), False, before, before, offset, 0.0, 0.0, True)
     if np.max(np.abs(offset)) <= tolerance:
         return identity
     transform = _register(reference, moving, resolution, centre)
@@ -100,11 +102,11 @@ def align(reference: sitk.Image, points: np.ndarray, image: sitk.Image) -> Align
     if after < before * MIN_GAIN:
         return identity
     if shift > MAX_SHIFT or angle > MAX_ANGLE:
-        return Alignment(sitk.Euler3DTransform(), False, before, before, tuple(offset), shift, angle, False)
-    return Alignment(transform, True, before, after, tuple(offset), shift, angle, True)
+        return Alignment(sitk.Euler3DTransform(), False, before, before, offset, shift, angle, False)
+    return Alignment(transform, True, before, after, offset, shift, angle, True)
 
 
-def _offset(likeness: Likeness, here: float, centre: np.ndarray) -> np.ndarray:
+def _offset(likeness: Likeness, here: float, centre: np.ndarray) -> tuple[float, ...]:
     """Estimated distance to the best place along each of the six rigid parameters (degrees, mm)."""
     offset = np.zeros(6)
     for axis in range(6):
@@ -118,7 +120,7 @@ def _offset(likeness: Likeness, here: float, centre: np.ndarray) -> np.ndarray:
             offset[axis] = np.clip(STEP * 0.5 * (less - more) / bend, -4 * STEP, 4 * STEP)
         else:
             offset[axis] = 2 * STEP if more > less else -2 * STEP
-    return offset
+    return tuple(offset.tolist())
 
 
 def _register(reference: sitk.Image, moving: sitk.Image, resolution: float, centre: np.ndarray) -> sitk.Transform:

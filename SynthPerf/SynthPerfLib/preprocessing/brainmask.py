@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import subprocess
 import tempfile
@@ -13,12 +14,10 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..images import like, resample, write_image
-from ..jobs import Progress, Steps
-from ..resources import resource
+from ..jobs import Progress, Steps, part
 from ..similarity import Field, coarse, physical
+from .atlas import read_atlas
 from .atlasfit import fit_atlas
-
-ATLAS = "Atlas/tpl-MNI152NLin2009aSym_res-2_"
 
 
 @dataclass(frozen=True)
@@ -60,31 +59,25 @@ def _by_hd_bet(image: sitk.Image) -> BrainMask:
 
 
 def _by_atlas(image: sitk.Image, modality: str) -> Steps[BrainMask]:
-    """The mask of the atlas, carried along by its fit to the image."""
-    from scipy.ndimage import distance_transform_edt
-
-    yield Progress(0.1, "brain mask: fitting the atlas")
-    atlas = sitk.ReadImage(str(resource(ATLAS + "T1w.nii.gz")), sitk.sitkFloat32)
-    atlas_brain = sitk.ReadImage(str(resource(ATLAS + "desc-brain_mask.nii.gz")), sitk.sitkUInt8)
-    fit = fit_atlas(atlas, atlas_brain, coarse(image, 2.0))
-    yield Progress(0.8, "brain mask: carrying it over")
-    inside = sitk.GetArrayFromImage(atlas_brain) > 0
-    spacing = atlas_brain.GetSpacing()[::-1]
-    # Half a voxel: the surface lies between the last voxel inside and the first outside.
-    depth = distance_transform_edt(inside, sampling=spacing) - distance_transform_edt(~inside, sampling=spacing)
-    surface = Field.of(like(depth.astype(np.float32), atlas_brain))
-    box = _box(fit(physical(atlas_brain, inside)))
+    """The brain of the atlas, carried along by its fit to the image."""
+    atlas = read_atlas()
+    fit = yield from part(fit_atlas(atlas, coarse(image, 4.0)), 0.0, 0.9, "brain mask by the atlas: ")
+    yield Progress(0.9, "brain mask: carrying it over")
+    depth = Field.of(atlas.depth)
+    box = _box(image)
     places = physical(box, np.ones(box.GetSize()[::-1], bool))
-    carried = np.nan_to_num(surface.at(fit.inverse(places)), nan=-10.0).reshape(box.GetSize()[::-1])
+    carried = np.nan_to_num(depth.at(fit(places)), nan=-10.0).reshape(box.GetSize()[::-1])
     brain = resample(like(carried.astype(np.float32), box), image, outside=-10.0) > 0
     record = {"method": "atlas fit", "image": modality, "explained": round(fit.explained, 3)}
     return BrainMask(sitk.Cast(brain, sitk.sitkUInt8), record)
 
 
-def _box(points: np.ndarray) -> sitk.Image:
-    """An empty grid of 3 mm around ``points``, along the patient's axes."""
-    low, high = points.min(axis=0) - 9.0, points.max(axis=0) + 9.0
-    box = sitk.Image([int(n) for n in np.ceil((high - low) / 3.0)], sitk.sitkUInt8)
+def _box(image: sitk.Image) -> sitk.Image:
+    """An empty grid of 3 mm around ``image``, along the patient's axes."""
+    corners = [[0, n - 1] for n in image.GetSize()]
+    points = np.array([image.TransformIndexToPhysicalPoint(index) for index in itertools.product(*corners)])
+    low, high = points.min(axis=0) - 3.0, points.max(axis=0) + 3.0
+    box = sitk.Image([int(n) for n in np.ceil((high - low) / 3.0) + 1], sitk.sitkUInt8)
     box.SetSpacing((3.0, 3.0, 3.0))
     box.SetOrigin(low.tolist())
     return box

@@ -19,7 +19,7 @@ from ..images import array, resample
 from ..jobs import Progress, Steps, part
 from ..modality import INPUTS, MASKS, MODALITIES
 from ..similarity import FWHM, coarse, points_in
-from .alignment import Alignment, align
+from .alignment import MAX_SHIFT, Alignment, align
 from .brainmask import find_brain
 from .normalisation import normalise
 
@@ -214,9 +214,11 @@ def _flags(
         )
     ]
     if found is not None:
-        moved = f"was moved by {found.shift:.1f} mm and {found.angle:.1f} degrees" if found.registered else "was in place"
+        moved = "was in place"
+        if found.registered:
+            moved = f"was moved by {found.shift:.1f} mm and {found.angle:.1f} degrees"
         words = f"{name} {moved}" if found.trusted else f"{name} seems misaligned and no believable place was found"
-        flags.append(flag(f"{name} alignment", found.shift, 20.0, found.trusted, words))
+        flags.append(flag(f"{name} alignment", found.shift, MAX_SHIFT, found.trusted, words))
     inside = values[brain]
     p5, median, p95 = np.percentile(inside, (5, 50, 95))
     contrast = float((p95 - p5) / max(abs(median), abs(p95), 1e-12))

@@ -114,7 +114,8 @@ def prepare_cohort(cohort: Cohort, out: Path) -> Steps[Cohort]:
             failures.append(f"{case.id}: {error}")
     if failures:
         done = len(cohort.cases) - len(failures)
-        raise InputError(f"{len(failures)} of {len(cohort.cases)} cases are not prepared ({done} are). " + " ".join(failures))
+        found = f"{len(failures)} of {len(cohort.cases)} cases are not prepared, {done} are"
+        raise InputError(f"{found}. {' '.join(failures)}")
     return Cohort.open(out)
 
 

@@ -47,7 +47,8 @@ def restore(path: Path, network: nn.Module, average: State, optimizer: torch.opt
         raise InputError(f"The checkpoint {path} cannot be read: delete it to start again.") from error
     if about["key"] != key:
         raise InputError(
-            f"{path.parent.parent} holds a run of another recipe or cohort: choose another --out, or delete it to start again."
+            f"{path.parent.parent} holds a run of another recipe or cohort: choose another --out, or delete it to "
+            "start again."
         )
     network.load_state_dict({n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")})
     for name in average:

@@ -51,5 +51,7 @@ def map_loss(
     error = ((map_ - target).abs() * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3)).clamp_min(1.0)
     similarity = ssim_map((map_ * brain).clamp(max=SSIM_RANGE), target.clamp(max=SSIM_RANGE))
     inside = brain[:, :, 3:-3, 3:-3]
-    loss = error + recipe.ssim_weight * (1.0 - (similarity * inside).sum(dim=(1, 2, 3)) / inside.sum(dim=(1, 2, 3)).clamp_min(1.0))
+    loss = error + recipe.ssim_weight * (
+        1.0 - (similarity * inside).sum(dim=(1, 2, 3)) / inside.sum(dim=(1, 2, 3)).clamp_min(1.0)
+    )
     return loss.mean()

@@ -38,8 +38,8 @@ def model_card(bundle: Bundle) -> str:
     if training["phantoms"]:
         lines += [
             "",
-            "All cases are **simulated** (digital phantom). The model has seen no patient: it shows that the software works "
-            "and must not be used to judge a patient's map.",
+            "All cases are **simulated** (digital phantom). The model has seen no patient: it shows that the software "
+            "works and must not be used to judge a patient's map.",
         ]
     lines += ["", "## Measured on the validation cases", "", "| | |", "|---|---|"]
     lines += [f"| {name.replace('_', ' ')} | {value} |" for name, value in about["eval_metrics"].items()]

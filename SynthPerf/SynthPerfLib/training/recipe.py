@@ -134,6 +134,8 @@ def _checked(content: dict[str, Any], file: str) -> Recipe:
     if "patch" in content:
         patch = tuple(content["patch"])
         if len(patch) != 2 or any(not isinstance(n, int) or n < 32 or n % 8 for n in patch):
-            raise InputError(f"The recipe {file}: 'patch' must be two multiples of 8, 32 or more, not {content['patch']}.")
+            raise InputError(
+                f"The recipe {file}: 'patch' must be two multiples of 8, 32 or more, not {content['patch']}."
+            )
         content["patch"] = patch
     return Recipe(**content)

@@ -83,7 +83,9 @@ def train(cohorts: Sequence[Cohort], recipe: Recipe, out: Path) -> Steps[Bundle]
         for group in adam.param_groups:
             group["lr"] = _rate(recipe, step)
         batch = _tensors(sampler.batch(step, places), fabric.device)
-        loss = map_loss(model(batch["inputs"], batch["present"]), batch["target"], batch["brain"], batch["lesion"], recipe)
+        loss = map_loss(
+            model(batch["inputs"], batch["present"]), batch["target"], batch["brain"], batch["lesion"], recipe
+        )
         fabric.backward(loss)
         fabric.clip_gradients(model, optimizer, max_norm=recipe.gradient_limit)
         optimizer.step()
@@ -99,7 +101,9 @@ def train(cohorts: Sequence[Cohort], recipe: Recipe, out: Path) -> Steps[Bundle]
                 log.write()
             fabric.barrier()
         if fabric.is_global_zero:
-            yield Progress(0.05 + 0.95 * (step + 1) / recipe.steps, f"step {step + 1} of {recipe.steps}, loss {log.recent:.3f}")
+            yield Progress(
+                0.05 + 0.95 * (step + 1) / recipe.steps, f"step {step + 1} of {recipe.steps}, loss {log.recent:.3f}"
+            )
 
     if fabric.is_global_zero:
         _tidy(_bundle(cohorts, recipe, out, average, log, key, cases[: len(training)], held_out))
@@ -130,7 +134,9 @@ def validate(
         if not recipe.any_subset and not set(recipe.modalities) <= set(case.inputs):
             continue
         with torch.inference_mode():
-            inputs = {n: stacked(torch.from_numpy(v.astype(np.float32)).to(device), slices) for n, v in case.inputs.items()}
+            inputs = {
+                n: stacked(torch.from_numpy(v.astype(np.float32)).to(device), slices) for n, v in case.inputs.items()
+            }
             brain = torch.from_numpy(case.brain).to(device)[:, None]
             map_ = network(inputs).float().clamp(0.0, 10.0) * brain
             target = torch.from_numpy(case.target.astype(np.float32)).to(device)[:, None].clamp(0.0, 10.0)
@@ -181,7 +187,9 @@ def _fabric(recipe: Recipe) -> Any:
     # A modality that no sample of a device's share has leaves its encoder without a gradient.
     strategy = DDPStrategy(find_unused_parameters=True) if world > 1 else "auto"
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
-    fabric = Fabric(accelerator="cuda" if gpu else "cpu", devices=world, num_nodes=nodes, strategy=strategy, precision=precision)
+    fabric = Fabric(
+        accelerator="cuda" if gpu else "cpu", devices=world, num_nodes=nodes, strategy=strategy, precision=precision
+    )
     fabric.launch()
     return fabric
 
@@ -243,7 +251,7 @@ class _Log:
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        writer.writerows({**row, "step": int(row["step"])} for row in self.rows)
         with written_whole(self.folder / "log.csv") as temporary:
             temporary.write_text(text.getvalue(), encoding="utf-8")
         self._events()

@@ -160,19 +160,19 @@ def _check_axes(
     image as it is, so that a patient who moved does not decide.
     """
     centre = likeness.points.mean(axis=0)
-    as_stored = likeness()
+    quick = likeness.thinned(3)
     tried = []
     for turn in _turns():
         motion = np.eye(4)
         motion[:3, :3] = turn
         motion[:3, 3] = moving_centre - turn @ centre
-        tried.append((likeness(motion), _words(turn), motion))
+        tried.append((quick(motion), _words(turn), motion))
     tried.sort(key=lambda item: -item[0])
-    best, words, _ = tried[0]
+    finalists = tried[:2] + [item for item in tried[2:] if item[1] == MIRRORED]
+    as_stored = likeness()
+    best, words = max((likeness(motion), words) for _, words, motion in finalists)
     if best > 0.5 * as_stored:  # else what a search can gain does not turn the decision
         as_stored, _ = likeness.best(np.eye(4), centre)
-        mirrored = next(item for item in tried if item[1] == MIRRORED)
-        finalists = tried[:2] + ([mirrored] if mirrored[1] not in (tried[0][1], tried[1][1]) else [])
         best, words = max((likeness.best(motion, centre)[0], words) for _, words, motion in finalists)
     ratio = best / max(as_stored, 1e-6)
     wrong = ratio > MIRROR_MARGIN

@@ -27,32 +27,18 @@ _MIN_SPACING, _MAX_SPACING, _MAX_THICKNESS = 0.2, 12.0, 15.0  # mm; thickness is
 _MIN_FIELD, _MAX_FIELD = 60.0, 600.0  # mm, in plane and anywhere
 _MIN_VOXELS = 8  # along the two longest axes
 
-# NIfTI-1 (sizeof_hdr 348) and NIfTI-2 (540): byte offset and type of the fields needed here.
-_FIELDS: dict[int, dict[str, tuple[int, str, int]]] = {
-    348: {
-        "dim": (40, "i2", 8),
-        "datatype": (70, "i2", 1),
-        "bitpix": (72, "i2", 1),
-        "pixdim": (76, "f4", 8),
-        "vox_offset": (108, "f4", 1),
-        "xyzt_units": (123, "u1", 1),
-        "qform_code": (252, "i2", 1),
-        "sform_code": (254, "i2", 1),
-        "quatern": (256, "f4", 6),
-        "srow": (280, "f4", 12),
-    },
-    540: {
-        "dim": (16, "i8", 8),
-        "datatype": (12, "i2", 1),
-        "bitpix": (14, "i2", 1),
-        "pixdim": (104, "f8", 8),
-        "vox_offset": (168, "i8", 1),
-        "xyzt_units": (500, "i4", 1),
-        "qform_code": (344, "i4", 1),
-        "sform_code": (348, "i4", 1),
-        "quatern": (352, "f8", 6),
-        "srow": (400, "f8", 12),
-    },
+# NIfTI-1: byte offset, type and count of the fields needed here.
+_FIELDS: dict[str, tuple[int, str, int]] = {
+    "dim": (40, "i2", 8),
+    "datatype": (70, "i2", 1),
+    "bitpix": (72, "i2", 1),
+    "pixdim": (76, "f4", 8),
+    "vox_offset": (108, "f4", 1),
+    "xyzt_units": (123, "u1", 1),
+    "qform_code": (252, "i2", 1),
+    "sform_code": (254, "i2", 1),
+    "quatern": (256, "f4", 6),
+    "srow": (280, "f4", 12),
 }
 _FLOATS = {16: "f4", 64: "f8"}  # NIfTI's datatype codes
 _MM_PER_UNIT = {1: 1000.0, 2: 1.0, 3: 0.001}
@@ -171,13 +157,15 @@ def _content(path: Path) -> bytes:
 def _parse_nifti(path: Path, content: bytes) -> _Nifti:
     for order in "<>":
         size = int(np.frombuffer(content, f"{order}i4", 1)[0]) if len(content) >= 348 else 0
-        if size in _FIELDS and len(content) >= size:
+        if size == 348:
             break
+        if size == 540:
+            raise InputError(f"{path.name} is a NIfTI-2 file: save it as NIfTI-1.")
     else:
         raise InputError(f"{path.name} is not a NIfTI file: its header is not one.")
     fields = {
         key: np.frombuffer(content, f"{order}{kind}", count, offset).astype(np.float64)
-        for key, (offset, kind, count) in _FIELDS[size].items()
+        for key, (offset, kind, count) in _FIELDS.items()
     }
     dim = fields["dim"].astype(int)
     axes = int(np.clip(dim[0], 1, 7))

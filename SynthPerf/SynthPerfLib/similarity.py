@@ -7,7 +7,7 @@ a reflection is a motion of points. A measurement takes milliseconds: a few thou
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -173,6 +173,10 @@ class Likeness:
         together = _entropy(joint.ravel())
         apart = _entropy(joint.sum(axis=0)) + _entropy(joint.sum(axis=1))
         return apart / together - 1.0 if together > 0 else 0.0
+
+    def thinned(self, step: int) -> Likeness:
+        """The same at every ``step``-th point: faster, rougher."""
+        return replace(self, points=self.points[::step], bins=self.bins[::step])
 
     def best(self, start: np.ndarray, centre: np.ndarray, evaluations: int = 150) -> tuple[float, np.ndarray]:
         """The best likeness in a rigid motion around ``start``: value and motion (4 x 4).

@@ -47,10 +47,8 @@ class IEDN(nn.Module):
             {name: nn.ModuleList(nn.Conv2d(width, 1, 1) for width in channels) for name in modalities}
         )
         self.decoder = Decoder((full, half, quarter), context)
-        for heads in self.weights.values():
-            for head in heads:  # type: ignore[union-attr]
-                nn.init.zeros_(head.weight)
-                nn.init.zeros_(head.bias)
+        for parameter in self.weights.parameters():
+            nn.init.zeros_(parameter)
 
     def encode(self, name: str, x: torch.Tensor) -> Latents:
         """Latents of one modality.
@@ -65,7 +63,7 @@ class IEDN(nn.Module):
         For each scale the latents (N, C, h, w), already multiplied by their weight, and the weight (N, 1, h, w).
         """
         parts = []
-        for latent, head in zip(self.encoders[name](x), self.weights[name], strict=True):  # type: ignore[arg-type]
+        for latent, head in zip(self.encoders[name](x), self.weights[name].children(), strict=True):
             # Bounded, so that no modality can be shut out by a rounding error and a lone one is never divided by zero.
             weight = torch.exp(3.0 * torch.tanh(head(latent) / 3.0))
             parts.append((latent * weight, weight))

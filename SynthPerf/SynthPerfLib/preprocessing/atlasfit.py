@@ -118,7 +118,8 @@ def _start(problem: _Problem, atlas: Atlas, low: np.ndarray, high: np.ndarray, t
     centre = brain.mean(axis=0)
     across = np.clip((high - low - 2 * _SCALP)[:2] / (brain[1] - brain[0])[:2], 0.8, 1.2)
     scale = np.append(across, across.mean())
-    best, chosen = -np.inf, np.eye(4)
+    chosen: np.ndarray = np.eye(4)
+    best = -np.inf
     guesses = itertools.product((0.94, 1.02, 1.1, 1.2), (-16.0, -8.0, 0.0, 8.0, 16.0), (-20.0, -10.0, 0.0, 10.0))
     for grow, pitch, up in guesses:
         turn = np.radians(pitch)

@@ -25,7 +25,7 @@ from .normalisation import normalise
 
 _POINTS = 20000
 _LIMITS = {"coverage": 0.9, "clipped": 0.05, "contrast": 0.1}
-_BRAIN_ML = [700.0, 2200.0]
+_BRAIN_ML = [700.0, 2400.0]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def save(path: Path, step: int, network: nn.Module, average: State, optimizer: t
     """Write weights, their running average and the optimizer's moments after ``step`` steps, in one move."""
     tensors = {f"weights.{name}": value for name, value in network.state_dict().items()}
     tensors |= {f"average.{name}": value for name, value in average.items()}
-    names = {parameter: name for name, parameter in network.named_parameters()}
+    names: dict[torch.Tensor, str] = {parameter: name for name, parameter in network.named_parameters()}
     for parameter, moments in optimizer.state.items():
         for moment, value in moments.items():
             tensors[f"moments.{moment}.{names[parameter]}"] = value

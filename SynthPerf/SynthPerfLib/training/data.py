@@ -119,12 +119,15 @@ class Sampler:
         shared = np.random.default_rng([self.recipe.seed, step])
         kept = self._kept(shared)
         drawn = [self._draw(np.random.default_rng([self.recipe.seed, step, place]), kept) for place in places]
-        names = [n for n in self.recipe.modalities if any(n in inputs for inputs, _, _, _ in drawn)]
+        inputs, target, brain, lesion = zip(*drawn, strict=True)
+        names = [n for n in self.recipe.modalities if any(n in sample for sample in inputs)]
         empty = np.zeros((self.slices, *self.recipe.patch), np.float32)
         return Batch(
-            {n: np.stack([inputs.get(n, empty) for inputs, _, _, _ in drawn]) for n in names},
-            {n: np.array([n in inputs for inputs, _, _, _ in drawn]) for n in names},
-            *(np.stack([sample[part] for sample in drawn])[:, None] for part in (1, 2, 3)),
+            {n: np.stack([sample.get(n, empty) for sample in inputs]) for n in names},
+            {n: np.array([n in sample for sample in inputs]) for n in names},
+            np.stack(target)[:, None],
+            np.stack(brain)[:, None],
+            np.stack(lesion)[:, None],
         )
 
     def _kept(self, rng: np.random.Generator) -> set[str]:

@@ -37,8 +37,8 @@ class Recipe:
         Decay of the running average of the weights, which is what goes into the bundle.
     lesion_weight, lesion_share
         Weight of lesion voxels in the loss; share of slices drawn from those that show a lesion.
-    ssim_weight
-        Weight of 1 - SSIM beside the mean absolute error (mL/100 g).
+    squared_weight, ssim_weight
+        Weights of the mean squared error ((mL/100 g)^2) and of 1 - SSIM beside the mean absolute error (mL/100 g).
     full_share, keep, keep_asl
         Share of batches with all modalities; otherwise the chance of each (of ASL) to be kept.
     gain_jitter, offset_jitter
@@ -69,6 +69,7 @@ class Recipe:
     average: float = 0.999
     lesion_weight: float = 3.0
     lesion_share: float = 0.4
+    squared_weight: float = 0.3
     ssim_weight: float = 1.0
     full_share: float = 0.3
     keep: float = 0.6

@@ -183,7 +183,7 @@ def _fabric(recipe: Recipe) -> Any:
         raise DependencyError("Training needs Lightning Fabric: pip install 'synthperf[training]'.") from error
     world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     gpu = torch.cuda.is_available()
-    precision = ("bf16-mixed" if gpu else "32-true") if recipe.precision == "auto" else recipe.precision
+    precision: Any = ("bf16-mixed" if gpu else "32-true") if recipe.precision == "auto" else recipe.precision
     # A modality that no sample of a device's share has leaves its encoder without a gradient.
     strategy = DDPStrategy(find_unused_parameters=True) if world > 1 else "auto"
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))

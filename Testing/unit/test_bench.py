@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import SynthPerfLib.bench as bench
+from made_cases import a_bundle
 from SynthPerfLib.errors import InputError
 from SynthPerfLib.jobs import Job
-
-from test_synthesis import a_bundle  # isort: skip
 
 
 def test_a_bench_gives_its_table_and_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

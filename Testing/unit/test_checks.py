@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from digital_head import head, reordered
 from SynthPerfLib.checks import check_case_images, check_unit
 from SynthPerfLib.errors import InputError
 from SynthPerfLib.images import like
 from SynthPerfLib.similarity import coarse
-
-sys.path.append(str(Path(__file__).parent))
-from digital_head import head, reordered
 
 ORDERS = [(o, f) for o in itertools.permutations(range(3)) for f in itertools.product((False, True), repeat=3)]
 

@@ -15,9 +15,8 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from made_cases import a_bundle
 from SynthPerfLib.cli import main
-
-from test_synthesis import a_bundle  # isort: skip
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 

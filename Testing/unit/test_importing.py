@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
+from digital_head import head
 from SynthPerfLib.cohort import Cohort
 from SynthPerfLib.errors import InputError
 from SynthPerfLib.importing import import_files, plan_import
 from SynthPerfLib.jobs import Job
-
-sys.path.append(str(Path(__file__).parent))
-from digital_head import head
 
 NAMES = {
     "301_AX_T2_FLAIR_FS.nii.gz": "FLAIR",

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from digital_head import head, reordered, write
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from SynthPerfLib.case import Case
@@ -30,9 +30,6 @@ from SynthPerfLib.preprocessing import (
     write_prepared,
 )
 from SynthPerfLib.similarity import coarse, points_in
-
-sys.path.append(str(Path(__file__).parent))
-from digital_head import head, reordered, write
 
 
 def dice(a: sitk.Image, b: sitk.Image) -> float:

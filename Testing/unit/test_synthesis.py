@@ -10,38 +10,12 @@ import pytest
 import SimpleITK as sitk
 import SynthPerfLib.synthesis as synthesis
 import torch
-from SynthPerfLib.bundle import Bundle, write_bundle
+from made_cases import NAMES, a_bundle, smooth_case
 from SynthPerfLib.errors import InputError, ModelError
 from SynthPerfLib.images import array
 from SynthPerfLib.jobs import Job
-from SynthPerfLib.networks import build
 from SynthPerfLib.preprocessing import Prepared
 from SynthPerfLib.synthesis import SynthesisCase, Synthesizer, cautions, choose_device, supported
-
-from conftest import smooth_case  # isort: skip
-
-NAMES = ("ASL", "T1", "T2", "ADC", "T1C")
-
-
-def a_bundle(folder: Path, network: str = "iedn", names: tuple[str, ...] = NAMES) -> Bundle:
-    """A network with random weights whose maps differ everywhere."""
-    torch.manual_seed(5)
-    options = {"modalities": list(names), "slices": 3, "channels": [16, 16, 32], "context": 16}
-    made = build(network, options)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            parameter.add_(0.05 * torch.randn_like(parameter))
-        made.get_parameter("decoder.head.bias").fill_(3.0)
-    return write_bundle(
-        folder,
-        weights=made.state_dict(),
-        network=network,
-        options=options,
-        modalities=names,
-        any_subset=network == "iedn",
-        grid={"in_plane_mm": 1.6, "thinnest_mm": 3.0, "thickest_mm": 8.0},
-        about={"version": "0.0.1"},
-    )
 
 
 @pytest.fixture(scope="module")

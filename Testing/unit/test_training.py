@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_cases import smooth_case
 from safetensors.torch import load_file
 from SynthPerfLib.bundle import WEIGHTS, Bundle
 from SynthPerfLib.cohort import Cohort
@@ -21,8 +22,6 @@ from SynthPerfLib.training.data import Sampler, on_working_grid
 from SynthPerfLib.training.losses import ssim_map
 from SynthPerfLib.training.recipe import Recipe, load_recipe
 from SynthPerfLib.training.run import train
-
-from conftest import smooth_case  # isort: skip
 
 SMALL = """
 network: iedn

@@ -94,7 +94,7 @@ SPOILT = {  # what is done to the case, and a word of the sentence that must fol
     "spacing": (lambda c: change(one(c, T2), affine=np.diag([60.0, 60, 60, 1])), "60"),
     "elsewhere": (lambda c: moved(one(c, T2)), "overlap"),
     "no orientation": (lambda c: change(one(c, T2), codes=0), "orientation"),
-    "mirrored": (lambda c: change(one(c, FLAIR), lambda i: voxels(i)[::-1]), "mirror"),
+    "mirrored": (lambda c: change(one(c, T2), lambda i: voxels(i)[::-1]), "mirror"),
     "ADC in mm2/s": (lambda c: change(one(c, ADC), lambda i: voxels(i) * 1e-6), "1e-6 mm2/s"),
     "flow of 10,000": (lambda c: change(one(c, ASL), lambda i: voxels(i) * 200), "mL/100 g/min"),
     "two files": (lambda c: shutil.copy(one(c, FLAIR), c / f"anat/{c.name}_run-2_FLAIR.nii.gz"), "two files"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +84,32 @@ def test_brain_of_a_whole_head_is_found(modality: str) -> None:
     found = Job(find_brain(images[modality], modality)).run()
     assert same_grid(found.image, images["T1"])
     assert dice(found.image, images["BRAIN"]) > 0.95
+
+
+HD_BET = """#!{python}
+import sys
+import SimpleITK as sitk
+options = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+if "{fails}":
+    sys.exit("no weights")
+image = sitk.ReadImage(options["-i"], sitk.sitkFloat32)
+sitk.WriteImage(sitk.Cast(image > 50, sitk.sitkUInt8), options["-o"][:-7] + "_bet.nii.gz")
+"""
+
+
+@pytest.mark.parametrize("fails", ["", "yes"])
+def test_hd_bet_is_used_where_it_works(fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command with the options and the file names of HD-BET 2, found on the path."""
+    command = tmp_path / "hd-bet"
+    command.write_text(HD_BET.format(python=sys.executable, fails=fails))
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    image = head(4)["T1"]
+    found = Job(find_brain(image, "T1")).run()
+    assert found.record["method"] == ("atlas fit" if fails else "HD-BET")
+    assert same_grid(found.image, image)
+    if not fails:
+        assert np.array_equal(sitk.GetArrayFromImage(found.image), sitk.GetArrayFromImage(image) > 50)
 
 
 def test_brain_of_thick_slices_and_of_a_stripped_head_is_found() -> None:

@@ -48,14 +48,18 @@ def find_brain(image: sitk.Image, modality: str) -> Steps[BrainMask]:
     return (yield from _by_atlas(image, modality))
 
 
-def _by_hd_bet(image: sitk.Image) -> BrainMask:
+def _by_hd_bet(image: sitk.Image) -> BrainMask | None:
+    """The mask of HD-BET 2 (Isensee et al. 2019), or None if its command fails."""
     with tempfile.TemporaryDirectory() as place:
         source, out = Path(place) / "head.nii.gz", Path(place) / "brain.nii.gz"
         write_image(image, source)
-        command = ["hd-bet", "-i", str(source), "-o", str(out), "-device", "cpu", "--disable_tta", "--save_bet_mask"]
-        subprocess.run(command, check=True, capture_output=True)
-        mask = sitk.ReadImage(str(next(Path(place).glob("brain*bet*mask*.nii.gz"), out)), sitk.sitkUInt8)
-    return BrainMask(like((sitk.GetArrayFromImage(mask) > 0).astype(np.uint8), image), {"method": "HD-BET"})
+        options = ["-device", "cpu", "--disable_tta", "--save_bet_mask", "--no_bet_image"]
+        done = subprocess.run(["hd-bet", "-i", str(source), "-o", str(out), *options], check=False, capture_output=True)
+        mask = Path(place) / "brain_bet.nii.gz"
+        if done.returncode != 0 or not mask.is_file():
+            return None
+        brain = sitk.GetArrayFromImage(sitk.ReadImage(str(mask))) > 0
+    return BrainMask(like(brain.astype(np.uint8), image), {"method": "HD-BET"})
 
 
 def _by_atlas(image: sitk.Image, modality: str) -> Steps[BrainMask]:

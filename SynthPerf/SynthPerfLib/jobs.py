@@ -100,9 +100,12 @@ class Job(Generic[T]):
 
 def part(steps: Steps[T], start: float, stop: float, words: str = "") -> Steps[T]:
     """Run ``steps`` as the share [start, stop] of a larger job, ``words`` put before its own words."""
-    while True:
-        try:
-            inner = next(steps)
-        except StopIteration as end:
-            return end.value
-        yield Progress(start + (stop - start) * inner.fraction, f"{words}{inner.words}")
+    try:
+        while True:
+            try:
+                inner = next(steps)
+            except StopIteration as end:
+                return end.value
+            yield Progress(start + (stop - start) * inner.fraction, f"{words}{inner.words}")
+    finally:
+        steps.close()  # a job that is cancelled cleans up now, not when the memory is next tidied

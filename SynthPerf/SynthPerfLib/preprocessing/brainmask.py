@@ -39,12 +39,14 @@ class BrainMask:
 def find_brain(image: sitk.Image, modality: str) -> Steps[BrainMask]:
     """Find the brain in ``image`` (a whole head or a brain, any contrast).
 
-    HD-BET is used for T1, T1C, T2 and FLAIR where its command is installed; else the atlas is fitted
-    (:mod:`.atlasfit`).
+    HD-BET is used for T1, T1C, T2 and FLAIR where its command is installed and works (its weights are there); else
+    the atlas is fitted (:mod:`.atlasfit`). The record says which.
     """
     if shutil.which("hd-bet") and modality in ("T1", "T1C", "T2", "FLAIR"):
         yield Progress(0.1, "brain mask by HD-BET")
-        return _by_hd_bet(image)
+        found = _by_hd_bet(image)
+        if found is not None:
+            return found
     return (yield from _by_atlas(image, modality))
 
 

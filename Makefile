@@ -13,13 +13,14 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint bench docs venv clean distclean
+.PHONY: help demo test lint bench bundle docs venv clean distclean
 
 help:
 	@echo "make demo   digital patients -> synthetic CBV maps -> report (DEMO_ARGS=--no-open: no browser)"
 	@echo "make test   all tests (TEST_ARGS=... goes to pytest)"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  performance table of this machine"
+	@echo "make bundle train the demonstration bundle anew, in build/bundle (about two hours)"
 	@echo "make docs   the documentation as HTML in build/docs"
 	@echo "make clean  remove what the targets made; make distclean removes .venv too"
 
@@ -36,6 +37,16 @@ lint: $(VENV)/.lint
 
 bench: venv
 	$(BIN)/synthperf bench
+
+# Two cohorts of different patients and grids, so that the network knows thick and thin slices.
+SERIES := ASL,T1,T2,FLAIR,ADC,T1C,CBV
+bundle: venv
+	$(BIN)/synthperf phantom build/bundle/thick --cases 80 --seed 1 --spacing 0.8,0.8,7.5 --modalities $(SERIES) --test-share 0
+	$(BIN)/synthperf phantom build/bundle/thin --cases 120 --seed 7 --spacing 2.0 --modalities $(SERIES)
+	$(BIN)/synthperf prepare build/bundle/thick --out build/bundle/thick_prepared
+	$(BIN)/synthperf prepare build/bundle/thin --out build/bundle/thin_prepared
+	$(BIN)/synthperf train build/bundle/thick_prepared build/bundle/thin_prepared --recipe iedn \
+	  --out build/bundle/iedn_phantom
 
 docs: $(VENV)/.docs
 	$(BIN)/mkdocs build --quiet --strict

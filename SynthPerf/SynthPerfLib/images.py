@@ -7,8 +7,6 @@ order.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,13 +23,10 @@ from .headers import check_grid, check_header, is_image, not_finite
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary name beside ``path``; move it into place only if the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    suffix = "".join(path.suffixes[-2:]) if path.name.endswith(".gz") else path.suffix
-    handle, name = tempfile.mkstemp(prefix=".writing-", suffix=suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # Always the same name: what a killed run has left is overwritten by the next, not left to gather.
+    temporary = path.with_name(f".writing-{path.name}")
     try:
         yield temporary
-        temporary.chmod(0o644)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,6 +137,31 @@ def test_a_killed_run_ends_like_an_undisturbed_one(prepared_folder: Path, recipe
     assert (resumed.folder / "docs" / "README.md").read_text().count("Research use only")
     again = Job(train(cohorts, recipe, tmp_path / "killed")).run()  # nothing to do
     assert again.sha256 == resumed.sha256
+
+
+def test_a_train_command_killed_by_the_system_goes_on_to_the_same_weights(
+    prepared_folder: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    (tmp_path / "small.yaml").write_text(SMALL)
+    undisturbed = Job(train([Cohort.open(prepared_folder)], recipe, tmp_path / "whole")).run()
+    arguments = [
+        "train",
+        str(prepared_folder),
+        "--recipe",
+        str(tmp_path / "small.yaml"),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    command = [sys.executable, "-m", "SynthPerfLib", *arguments]
+    for sign in ("cache/*.npz", "checkpoint.safetensors"):  # killed while reading, and between two checkpoints
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        while process.poll() is None and not list((tmp_path / "out" / "training").glob(sign)):
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    resumed = Job(train([Cohort.open(prepared_folder)], recipe, tmp_path / "out")).run()
+    for name, value in weights(undisturbed).items():
+        assert torch.equal(value, weights(resumed)[name]), name
 
 
 def test_another_recipe_does_not_go_on_in_the_same_folder(

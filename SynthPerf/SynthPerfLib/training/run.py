@@ -61,7 +61,11 @@ def train(cohorts: Sequence[Cohort], recipe: Recipe, out: Path) -> Steps[Bundle]
         return done
 
     fabric = _fabric(recipe)
+    if not fabric.is_global_zero:
+        fabric.barrier()  # one device fills the cache, the others read it
     cases = yield from part(load_working_cases(training + validation, recipe, work / "cache"), 0.0, 0.05)
+    if fabric.is_global_zero:
+        fabric.barrier()
     sampler = Sampler(cases[: len(training)], recipe, _slices(recipe))
     held_out = cases[len(training) :]
 

@@ -18,6 +18,7 @@ from .modality import MASKS, MODALITIES
 
 _SUBJECT = re.compile(r"sub-[A-Za-z0-9]+")
 _SESSION = re.compile(r"ses-[A-Za-z0-9]+")
+_NO_UNIT = ("rel", "ratio", "arb", "a.u", "norm")
 
 
 @dataclass(frozen=True)
@@ -219,6 +220,11 @@ class Case:
         if not isinstance(content, dict):
             raise InputError(f"{path.name} holds no JSON object: correct or delete it.")
         return content
+
+    def is_relative(self, modality: str) -> bool:
+        """Whether the sidecar says that an image whose modality has a unit has none (CBV relative to white matter)."""
+        unit = str(self.sidecar(modality).get("Units", "")).strip().lower()
+        return bool(MODALITIES[modality].unit) and (unit.startswith(_NO_UNIT) or unit in ("1", "%"))
 
 
 def sidecar_of(path: Path) -> Path:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +21,9 @@ from safetensors.torch import load_file
 from SynthPerfLib.bundle import WEIGHTS, Bundle
 from SynthPerfLib.cohort import Cohort
 from SynthPerfLib.errors import InputError
+from SynthPerfLib.evaluation.evaluate import evaluate
 from SynthPerfLib.jobs import Job
+from SynthPerfLib.networks.trees import AslScaled
 from SynthPerfLib.training.data import Sampler, on_working_grid
 from SynthPerfLib.training.losses import ssim_map
 from SynthPerfLib.training.recipe import Recipe, load_recipe
@@ -174,6 +178,18 @@ def test_another_recipe_does_not_go_on_in_the_same_folder(
     job.cancel()
     with pytest.raises(InputError, match="another recipe or cohort"):
         Job(train(cohorts, replace(recipe, seed=9), tmp_path / "run")).run()
+
+
+def test_a_relative_map_is_not_learnt_as_an_absolute_one(prepared_folder: Path, recipe: Recipe, tmp_path: Path) -> None:
+    cohort = tmp_path / "cohort"
+    shutil.copytree(prepared_folder, cohort)
+    sidecar = next(cohort.glob("sub-*/perf/*_cbv.json"))
+    sidecar.write_text(json.dumps({**json.loads(sidecar.read_text()), "Units": "relative to NAWM"}))
+    with pytest.raises(InputError, match="is relative"):
+        Job(train([Cohort.open(cohort)], recipe, tmp_path / "out")).run()
+    out = tmp_path / "evaluation"
+    summary = Job(evaluate(Cohort.open(cohort).cases, {}, [AslScaled(0.05, "")], [("ASL",)], out)).run()
+    assert [note for note in summary.notes if "relative" in note]
 
 
 def test_two_devices_learn_what_one_learns(prepared_folder: Path, recipe: Recipe, tmp_path: Path) -> None:

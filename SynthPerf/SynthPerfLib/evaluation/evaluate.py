@@ -211,6 +211,8 @@ def _usable(cases: Sequence[Case], combinations: Sequence[Combination]) -> tuple
     for case in cases:
         if TARGET not in case.available:
             notes.append(f"{case.id} has no real CBV map and was left out.")
+        elif case.is_relative(TARGET):
+            notes.append(f"The CBV map of {case.id} is relative, not in mL/100 g: it was left out.")
         elif not any(set(combination) <= set(case.available) for combination in combinations):
             notes.append(f"{case.id} has the inputs of none of the combinations and was left out.")
         else:

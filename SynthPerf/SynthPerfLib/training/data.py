@@ -62,6 +62,10 @@ def load_working_cases(cases: Sequence[Case], recipe: Recipe, cache: Path) -> St
     result = []
     for done, case in enumerate(cases):
         yield Progress(done / len(cases), f"reading {case.id}")
+        if "CBV" in case.files and case.is_relative("CBV"):
+            raise InputError(
+                f"The CBV map of {case.id} is relative, not in mL/100 g: leave the case out of the cohort."
+            )
         key = [str(case.folder), f"{recipe.in_plane_mm} {recipe.thinnest_mm} {recipe.thickest_mm} {recipe.modalities}"]
         key += [f"{name} {path.stat().st_size} {path.stat().st_mtime_ns}" for name, path in sorted(case.files.items())]
         file = cache / f"{case.id}-{hashlib.sha256(' '.join(key).encode()).hexdigest()[:12]}.npz"

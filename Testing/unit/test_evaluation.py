@@ -17,9 +17,10 @@ from sklearn.metrics import roc_auc_score
 from SynthPerfLib.case import Case
 from SynthPerfLib.errors import InputError, ModelError
 from SynthPerfLib.evaluation import figures
-from SynthPerfLib.evaluation.evaluate import Summary, evaluate
+from SynthPerfLib.evaluation.evaluate import evaluate
 from SynthPerfLib.evaluation.metrics import image_metrics
 from SynthPerfLib.evaluation.picture import Picture, take
+from SynthPerfLib.evaluation.summary import Summary
 from SynthPerfLib.evaluation.tables import compare, summarise
 from SynthPerfLib.images import array, like, write_image
 from SynthPerfLib.jobs import Job, Progress, Steps

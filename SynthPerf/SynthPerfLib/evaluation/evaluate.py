@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ from . import combinations as combos
 from .combinations import Combination
 from .metrics import CONVENTIONS, image_metrics, lesion_values
 from .picture import take
+from .summary import Identity, Summary, picture_path
 from .tables import (
     COMPARISON_COLUMNS,
     LESION_COLUMNS,
@@ -42,57 +43,6 @@ if TYPE_CHECKING:
 
 TARGET = "CBV"
 _LIBRARIES = ("scipy", "skimage", "matplotlib", "jinja2")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Which model a number belongs to.
-
-    Attributes
-    ----------
-    name, version
-        The model's own; the version is empty where it has none.
-    sha256
-        Of its weights; of the hashes of all where one name stands for several models.
-    count
-        How many models, one for each combination, bear the name.
-    """
-
-    name: str
-    version: str
-    sha256: str
-    count: int = 1
-
-
-@dataclass(frozen=True)
-class Summary:
-    """An evaluation's result; everything in it is also in the files of ``out``.
-
-    Attributes
-    ----------
-    title
-        What was evaluated: the cohort's name.
-    models
-        In the order given, one for each name; the first is the one the report is about.
-    metrics, lesions, summary, comparisons
-        The rows of the four tables (see :mod:`.tables`).
-    shown
-        The combination of the first model that the report's pictures show.
-    notes
-        What was left out and why.
-    out
-        Where the files are.
-    """
-
-    title: str
-    models: tuple[Identity, ...]
-    metrics: tuple[Row, ...]
-    lesions: tuple[Row, ...]
-    summary: tuple[Row, ...]
-    comparisons: tuple[Row, ...]
-    shown: str
-    notes: tuple[str, ...]
-    out: Path
 
 
 Run = tuple["MapModel", Combination]
@@ -181,11 +131,6 @@ def supports(model: MapModel, combination: Combination) -> bool:
     if model.any_subset:
         return set(combination) <= set(model.modalities)
     return set(combination) == set(model.modalities)
-
-
-def picture_path(out: Path, case: str) -> Path:
-    """Where the picture of a case lies in an evaluation's folder."""
-    return out / "cases" / f"{case}.npz"
 
 
 def _runs(models: Sequence[MapModel], combinations: Sequence[Combination]) -> list[Run]:

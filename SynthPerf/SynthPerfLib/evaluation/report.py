@@ -7,7 +7,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..images import written_whole
@@ -15,10 +14,8 @@ from ..modality import INPUTS, MODALITIES
 from . import figures
 from .metrics import CONVENTIONS
 from .picture import Picture
+from .summary import Summary, picture_path
 from .tables import QUESTIONS, Row
-
-if TYPE_CHECKING:
-    from .evaluate import Summary
 
 TEMPLATE = Path(__file__).with_name("report_template.html")
 
@@ -131,7 +128,6 @@ def _scatter(summary: Summary, runs: Sequence[tuple[str, str]]) -> str:
 
 def _pictures(summary: Summary) -> list[Shown]:
     """The case with the highest, the median and the lowest SSIM of the first model's largest combination."""
-    from .evaluate import picture_path
 
     rows = [
         row for row in summary.metrics if row["model"] == summary.models[0].name and row["combination"] == summary.shown

@@ -112,7 +112,7 @@ def take(
     return Picture(
         inputs={name: cut(images[name]) for name in INPUTS if name in images},
         synthetic=cut(synthetic),
-        real=cut(images["CBV"]),
+        real=cut(images["CBV"]) * inside[z][window],  # as it is compared: 0 outside the brain
         lesion=labels[z][window] > 0,
         spacing=(dy, dx),
         position=float(upright.TransformIndexToPhysicalPoint((*middle, z))[2]),

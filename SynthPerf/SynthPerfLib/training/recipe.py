@@ -10,6 +10,9 @@ from typing import Any
 from ..errors import InputError
 from ..modality import INPUTS, combination
 
+PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
+"""What arithmetic a run may use: Lightning Fabric's words, or its choice."""
+
 _SHIPPED = Path(__file__).parent / "recipes"
 
 
@@ -130,6 +133,15 @@ def _checked(content: dict[str, Any], file: str) -> Recipe:
                 raise InputError(f"The recipe {file}: '{key}' must be a number, not {value!r}.")
             if value < 0 or (key in ("steps", "batch", "checkpoint_every", "validate_every") and value < 1):
                 raise InputError(f"The recipe {file}: '{key}' is too small ({value}).")
+    if content.get("precision", "auto") not in PRECISIONS:
+        raise InputError(f"The recipe {file}: 'precision' must be one of {', '.join(PRECISIONS)}.")
+    if not isinstance(content.get("any_subset", True), bool):
+        raise InputError(f"The recipe {file}: 'any_subset' must be true or false, not {content['any_subset']!r}.")
+    if not isinstance(content.get("options", {}), dict):
+        raise InputError(f"The recipe {file}: 'options' must be a list of names with values.")
+    for key in ("modalities", "patch"):
+        if not isinstance(content.get(key, []), list):
+            raise InputError(f"The recipe {file}: '{key}' must be a list, not {content[key]!r}.")
     if "modalities" in content:
         content["modalities"] = combination(content["modalities"])
     if "patch" in content:

@@ -20,7 +20,7 @@ help:
 	@echo "make test   all tests (TEST_ARGS=... goes to pytest)"
 	@echo "make lint   ruff and mypy"
 	@echo "make bench  performance table of this machine"
-	@echo "make bundle train the demonstration bundle anew, in build/bundle (about two hours)"
+	@echo "make bundle train the demonstration bundle anew, in build/bundle (takes hours)"
 	@echo "make docs   the documentation as HTML in build/docs"
 	@echo "make clean  remove what the targets made; make distclean removes .venv too"
 

@@ -16,7 +16,7 @@ from .errors import InputError, ModelError
 from .images import resample, write_image, write_json
 from .jobs import Progress, Steps, part
 from .modality import MASKS
-from .preprocessing import is_prepared, load_prepared, prepare
+from .preprocessing import as_prepared
 from .preprocessing.prepare import input_hashes
 from .synthesis import Synthesizer, cautions, provenance, supported
 
@@ -80,7 +80,7 @@ def _one(
     case: Case, model: Synthesizer, chosen: tuple[str, ...], path: Path, source: str, grid: sitk.Image | None
 ) -> Steps[dict[str, Any]]:
     # Only what the map is made from is aligned and checked: a damaged image that is not used stops nothing.
-    prepared = load_prepared(case) if is_prepared(case) else (yield from part(prepare(case, chosen), 0.0, 0.5))
+    prepared = yield from part(as_prepared(case, chosen), 0.0, 0.5)
     image = yield from part(model.map(prepared, chosen), 0.5, 0.95)
     yield Progress(0.95, "writing")
     if grid is not None:

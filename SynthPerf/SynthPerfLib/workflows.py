@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 DEMO_BUNDLE = "Models/iedn_phantom"
 _DEMO_CASES, _DEMO_SEED, _DEMO_SPACING = 4, 20261127, (0.8, 0.8, 7.5)
-_BASELINE_CASES = 40  # enough for trees: their error is flat from about 30 cases on (docs/networks.md)
+_BASELINE_CASES = 40  # they are made anew, which takes some ten seconds each
 
 
 def evaluate_cohort(

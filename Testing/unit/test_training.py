@@ -128,6 +128,12 @@ def rows(bundle: Bundle) -> list[dict[str, str]]:
         return [{k: v for k, v in row.items() if k != "loss"} for row in csv.DictReader(stream)]
 
 
+def train_command(prepared: Path, place: Path, out: str) -> list[str]:
+    """What follows ``python`` to train by the recipe that the fixture has put into ``place``."""
+    recipe = str(place / "small.yaml")
+    return ["-m", "SynthPerfLib", "train", str(prepared), "--recipe", recipe, "--out", str(place / out)]
+
+
 def test_a_killed_run_ends_like_an_undisturbed_one(prepared_folder: Path, recipe: Recipe, tmp_path: Path) -> None:
     cohorts = [Cohort.open(prepared_folder)]
     undisturbed = Job(train(cohorts, recipe, tmp_path / "whole")).run()
@@ -150,17 +156,8 @@ def test_a_killed_run_ends_like_an_undisturbed_one(prepared_folder: Path, recipe
 def test_a_train_command_killed_by_the_system_goes_on_to_the_same_weights(
     prepared_folder: Path, recipe: Recipe, tmp_path: Path
 ) -> None:
-    (tmp_path / "small.yaml").write_text(SMALL)
     undisturbed = Job(train([Cohort.open(prepared_folder)], recipe, tmp_path / "whole")).run()
-    arguments = [
-        "train",
-        str(prepared_folder),
-        "--recipe",
-        str(tmp_path / "small.yaml"),
-        "--out",
-        str(tmp_path / "out"),
-    ]
-    command = [sys.executable, "-m", "SynthPerfLib", *arguments]
+    command = [sys.executable, *train_command(prepared_folder, tmp_path, "out")]
     for sign in ("cache/*.npz", "checkpoint.safetensors"):  # killed while reading, and between two checkpoints
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
         while process.poll() is None and not list((tmp_path / "out" / "training").glob(sign)):
@@ -197,19 +194,10 @@ def test_a_relative_map_is_not_learnt_as_an_absolute_one(prepared_folder: Path, 
 
 
 def test_two_devices_learn_what_one_learns(prepared_folder: Path, recipe: Recipe, tmp_path: Path) -> None:
-    (tmp_path / "small.yaml").write_text(SMALL)
     alone = Job(train([Cohort.open(prepared_folder)], recipe, tmp_path / "one")).run()
-    arguments = [
-        "train",
-        str(prepared_folder),
-        "--recipe",
-        str(tmp_path / "small.yaml"),
-        "--out",
-        str(tmp_path / "two"),
-    ]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, "-m", "SynthPerfLib", *arguments],
+        [*launcher, *train_command(prepared_folder, tmp_path, "two")],
         capture_output=True,
         text=True,
         timeout=300,

@@ -34,7 +34,7 @@ VOXELS = 300_000
 """Training voxels over all cases."""
 
 LESION_SHARE = 0.15
-"""Share of a case's training voxels that is drawn from its lesions (they hold about 2 % of the brain)."""
+"""Share of a case's training voxels that is drawn from its lesions (they hold less than 1 % of the brain)."""
 
 BOOSTING: Mapping[str, Any] = {
     "max_iter": 250,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,11 @@ def load_prepared(case: Case) -> Prepared:
     return Prepared(case.id, images, masks["BRAIN"], masks.get("LESION"), record)
 
 
-def as_prepared(case: Case) -> Steps[Prepared]:
-    """The prepared case: read if it is prepared, made if not."""
+def as_prepared(case: Case, modalities: Iterable[str] | None = None) -> Steps[Prepared]:
+    """The prepared case: read if it is prepared, made (from ``modalities``, by default all) if not."""
     if is_prepared(case):
         return load_prepared(case)
-    return (yield from prepare(case))
+    return (yield from prepare(case, modalities))
 
 
 def write_prepared(prepared: Prepared, case: Case, out_folder: Path) -> Case:

@@ -180,12 +180,12 @@ def _peak_memory(bundle: str) -> float:
     import torch
 
     torch.nn.functional.conv2d(torch.zeros(1, 1, 8, 8), torch.zeros(1, 1, 3, 3))
-    before = _high_water()
+    before = high_water()
     _full(SynthesisCase(Synthesizer(Bundle.open(Path(bundle)), "cpu"), _case()))
-    return _high_water() - before
+    return high_water() - before
 
 
-def _high_water() -> float:
+def high_water() -> float:
     """The most memory this process has held so far, MB."""
     status = Path("/proc/self/status")
     if status.is_file():  # getrusage would also count what the parent held before the start

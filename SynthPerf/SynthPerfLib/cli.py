@@ -94,6 +94,12 @@ def _parser() -> Parser:
     sub = command("demo", _demo, "Everything once: new phantom patients, their synthetic maps, the report.")
     sub.add_argument("--out", type=Path, required=True, help="folder for all that is made")
     sub.add_argument("--no-open", action="store_true", help="print where the report is instead of opening it")
+
+    # The edge alone knows both packages.
+    from SynthPerfReaderStudyLib import analysis_cli, study_cli
+
+    study_cli.add(commands)
+    analysis_cli.add(commands)
     return parser
 
 
@@ -205,9 +211,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
+    from SynthPerfReaderStudyLib.bench import bench as bench_reading
+
     from .bench import bench
 
-    print(run(bench(options.model, options.out), "bench"))
+    print(run(bench(options.model, options.out), "bench"), flush=True)
+    print(f"\n{run(bench_reading(options.out), 'bench')}")
     return terminal.DONE
 
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-MODULE = ROOT / "SynthPerf"
-LIBRARY = MODULE / "SynthPerfLib"
-SOURCES = sorted(LIBRARY.rglob("*.py"))
+MODULES = (ROOT / "SynthPerf", ROOT / "SynthPerfReaderStudy")
+LIBRARIES = tuple(module / f"{module.name}Lib" for module in MODULES)
+SOURCES = sorted(path for library in LIBRARIES for path in library.rglob("*.py"))
 HEAVY = {"torch", "sklearn", "skimage", "matplotlib", "nilearn", "pandas", "lightning_fabric", "tensorboard"}
 SLICER = {"slicer", "qt", "ctk"}
-OUTSIDE_CMAKE = {"CMakeLists.txt", "README.md", "SynthPerf.py"}
+OUTSIDE_CMAKE = {"CMakeLists.txt", "README.md", *(f"{module.name}.py" for module in MODULES)}
 DISTRIBUTIONS = {
     "lightning_fabric": "lightning-fabric",
     "skimage": "scikit-image",
@@ -31,7 +31,7 @@ DISTRIBUTIONS = {
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(MODULE).with_suffix("").parts
+    parts = path.relative_to(ROOT).with_suffix("").parts[1:]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -62,17 +62,23 @@ def imports(path: Path, *, inside_functions: bool) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             name = ".".join([*base, *filter(None, [node.module])])
-            found |= {name} | {f"{name}.{alias.name}" for alias in node.names}
+            found |= {f"{name}.{alias.name}" for alias in node.names}
+            if node.module or not all(is_module(path.parents[node.level - 1] / alias.name) for alias in node.names):
+                found.add(name)
     return found
+
+
+def is_module(path: Path) -> bool:
+    return path.is_dir() or path.with_suffix(".py").is_file()
 
 
 def tops(names: set[str]) -> set[str]:
     return {name.split(".")[0] for name in names}
 
 
-def run_python(code: str, path: Path = MODULE) -> str:
-    """Standard output of ``code`` in a fresh interpreter that finds the library in ``path`` only."""
-    environment = {**os.environ, "PYTHONPATH": str(path)}
+def run_python(code: str, *places: Path) -> str:
+    """Standard output of ``code`` in a fresh interpreter that finds the libraries in ``places`` (the checkout)."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, places or MODULES))}
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120, check=False
     )
@@ -113,7 +119,7 @@ def test_a_module_keeps_the_rules(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     used = tops(imports(path, inside_functions=True))
     assert text.count("\n") <= 400, "is it still one thing?"
-    if "desktop" not in path.relative_to(LIBRARY).parts:
+    if "desktop" not in path.relative_to(ROOT).parts:
         assert not used & SLICER
     assert not used & {"pickle", "dill", "joblib", "shelve", "marshal"}
     for node in ast.walk(ast.parse(text)):
@@ -143,9 +149,9 @@ def test_no_circular_imports() -> None:
 
 def test_every_library_that_is_used_is_declared_and_pinned() -> None:
     used = set().union(*(tops(imports(path, inside_functions=True)) for path in SOURCES))
-    third_party = used - set(sys.stdlib_module_names) - SLICER - {"SynthPerfLib"}
+    third_party = used - set(sys.stdlib_module_names) - SLICER - {library.name for library in LIBRARIES}
     users = set().union(
-        *(names for extra, names in declared().items() if extra in ("", "evaluation", "training", "phantom"))
+        *(names for extra, names in declared().items() if extra in ("", "evaluation", "training", "phantom", "study"))
     )
     wanted = {DISTRIBUTIONS.get(name, name).lower() for name in third_party}
     assert wanted <= users
@@ -173,13 +179,16 @@ def test_modules_import_without_the_heavy_libraries() -> None:
 # --- what is installed
 
 
-def test_the_extension_lists_every_file() -> None:
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.name)
+def test_the_extension_lists_every_file(module: Path) -> None:
     """A file that CMake does not list is silently missing from the installed extension."""
-    text = re.sub(r"#.*", "", (MODULE / "CMakeLists.txt").read_text(encoding="utf-8"))
-    listed = re.findall(r"^\s+((?:SynthPerfLib|Resources)/\S+|\w+\.py)$", text, re.M)
+    assert f"add_subdirectory({module.name})" in (ROOT / "CMakeLists.txt").read_text(encoding="utf-8").splitlines()
+    text = re.sub(r"#.*", "", (module / "CMakeLists.txt").read_text(encoding="utf-8"))
+    assert f"set(MODULE_NAME {module.name})" in text
+    listed = re.findall(rf"^\s+((?:{module.name}Lib|Resources)/\S+|\w+\.py)$", text, re.M)
     on_disk = {
-        path.relative_to(MODULE).as_posix()
-        for path in MODULE.rglob("*")
+        path.relative_to(module).as_posix()
+        for path in module.rglob("*")
         if path.is_file() and path.suffix != ".pyc" and path.name not in OUTSIDE_CMAKE and not path.name.startswith(".")
     }
     assert len(listed) == len(set(listed)), "a file is listed twice"
@@ -207,20 +216,33 @@ def test_a_wheel_carries_every_module_and_resource(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         carried = {name for name in archive.namelist() if ".dist-info/" not in name}
         archive.extractall(tmp_path / "site")
-    library = {
-        path.relative_to(MODULE).as_posix() for path in LIBRARY.rglob("*") if path.is_file() and path.suffix != ".pyc"
+    code = {
+        path.relative_to(library.parent).as_posix()
+        for library in LIBRARIES
+        for path in library.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
     }
-    roots = [(MODULE / "Resources", "Atlas"), (ROOT / "Resources", "Models")]
+    roots = [(MODULES[0] / "Resources", "Atlas"), (ROOT / "Resources", "Models")]
     resources = [
         path.relative_to(root).as_posix() for root, kind in roots for path in (root / kind).rglob("*") if path.is_file()
     ]
+    protocols = sorted(path.name for path in (MODULES[1] / "Resources" / "Protocols").iterdir())
     assert resources
-    assert carried == library | {f"SynthPerfLib/Resources/{name}" for name in resources}
+    assert protocols
+    assert carried == {
+        *code,
+        *(f"SynthPerfLib/Resources/{name}" for name in resources),
+        *(f"SynthPerfReaderStudyLib/Resources/Protocols/{name}" for name in protocols),
+    }
 
-    code = f"from SynthPerfLib.resources import resource\nprint(*map(resource, {resources!r}), sep='\\n')"
-    for place, start in ((tmp_path / "site", tmp_path), (MODULE, ROOT)):
-        found = [Path(line) for line in run_python(code, place).splitlines()]
-        assert len(found) == len(resources)
+    lines = (
+        "from SynthPerfLib.resources import resource",
+        "from SynthPerfReaderStudyLib.protocol import shipped_protocols",
+        f"print(*map(resource, {resources!r}), *shipped_protocols().values(), sep='\\n')",
+    )
+    for places, start in (((tmp_path / "site",), tmp_path), (MODULES, ROOT)):
+        found = [Path(line) for line in run_python("\n".join(lines), *places).splitlines()]
+        assert len(found) == len(resources) + len(protocols)
         assert all(path.is_file() and path.is_relative_to(start.resolve()) for path in found)
 
 
@@ -242,11 +264,13 @@ def test_documented_commands_exist() -> None:
         line for text in texts for line in re.findall(r"(?:^|`)(?:\.venv/bin/)?synthperf ([a-z][^`\n]*)", text, re.M)
     ]
     assert lines
+    helps: dict[tuple[str, ...], str] = {}
     for line in lines:
-        command = line.split()[0]
-        text = run_python(f"from SynthPerfLib.cli import main; main([{command!r}, '--help'])")
+        command = tuple(line.split()[: 2 if line.startswith("study ") else 1])
+        if command not in helps:
+            helps[command] = run_python(f"from SynthPerfLib.cli import main; main([*{command!r}, '--help'])")
         for option in re.findall(r"--[a-z][a-z-]*", line):
-            assert option in text, f"synthperf {line}"
+            assert option in helps[command], f"synthperf {line}"
 
 
 def test_documented_make_targets_exist() -> None:

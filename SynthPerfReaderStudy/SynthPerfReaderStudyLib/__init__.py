@@ -1,0 +1,1 @@
+"""Blinded reading of perfusion maps: protocol, allocation, records, sessions, statistics, report."""

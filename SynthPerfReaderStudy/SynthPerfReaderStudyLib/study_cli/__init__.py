@@ -1,0 +1,5 @@
+"""The commands ``synthperf study ...``."""
+
+from .parser import add
+
+__all__ = ["add"]

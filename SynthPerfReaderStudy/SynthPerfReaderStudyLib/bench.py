@@ -244,20 +244,18 @@ def _analysis(folder: Path) -> dict[str, float]:
 
 
 def _analyze(folder: str) -> tuple[float, float]:
-    import contextlib
-    import io
-
     from SynthPerfLib.bench import high_water
-    from SynthPerfLib.cli import main
 
     started = time.perf_counter()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()) as complaints:
-        here = Path(folder)
-        code = main(
-            ["analyze", str(here / "ratings.csv"), "--truth", str(here / "truth.csv"), "--out", str(here / "out")]
-        )
-    if code:
-        raise RuntimeError(complaints.getvalue())
+    from .analysis import Settings, analyse_tables, write_analysis
+    from .ratings import read_ratings, read_truth
+    from .report import write_report
+
+    here = Path(folder)
+    truth = read_truth(here / "truth.csv")
+    done = Job(analyse_tables(read_ratings(here / "ratings.csv", truth.positive), truth, None, Settings())).run()
+    write_analysis(done, here / "out")
+    write_report(done, here / "out")
     return time.perf_counter() - started, high_water()
 
 

@@ -199,7 +199,7 @@ class SynthesisCase:
         pieces = []
         for number, (words, _) in enumerate(self._chunks()):
             with _torch().inference_mode():
-                piece = self.model.network.decode([self._latents[name][number] for name in names])
+                piece = self.model.network.decode({name: self._latents[name][number] for name in names})
             pieces.append(piece[:, 0].float().cpu().numpy())
             yield words
         return np.concatenate(pieces)

@@ -29,9 +29,8 @@ def test_untrained_the_iedn_is_the_published_mean_of_latents() -> None:
     network = iedn(trained=False)
     x = slices()
     with torch.inference_mode():
-        latents = [network.encoders[name](x[name]) for name in NAMES]
-        mean = [torch.stack(scale).mean(dim=0) for scale in zip(*latents, strict=True)]
-        assert torch.allclose(network(x), network.decoder(mean), atol=1e-5)
+        mean = torch.stack([network.encode(name, x[name]) for name in NAMES]).mean(dim=0)
+        assert torch.allclose(network(x), network.decoder(network.together(mean.relu())), atol=1e-5)
 
 
 def test_the_order_of_the_inputs_does_not_matter() -> None:
@@ -45,7 +44,7 @@ def test_a_modality_that_no_sample_has_is_never_encoded() -> None:
     calls: list[str] = []
     for name, encoder in network.encoders.items():
         encoder.register_forward_hook(lambda *_, name=name: calls.append(name))
-    present = {name: torch.tensor([name != "ADC"] * 2) for name in NAMES}
+    present = {name: torch.tensor([[name != "ADC"] * 2]) for name in NAMES}
     with torch.inference_mode():
         map_ = network(x, present)
         assert calls == ["ASL", "T1"]
@@ -54,12 +53,36 @@ def test_a_modality_that_no_sample_has_is_never_encoded() -> None:
 
 def test_samples_of_one_batch_may_lack_different_modalities() -> None:
     network, x = iedn(), slices()
-    present = {"ASL": torch.tensor([True, False]), "T1": torch.tensor([True, True]), "ADC": torch.tensor([False, True])}
+    present = {
+        "ASL": torch.tensor([[True, False]]),
+        "T1": torch.tensor([[True, True]]),
+        "ADC": torch.tensor([[False, True]]),
+    }
     with torch.inference_mode():
         together = network(x, present)
         first = network({name: x[name][:1] for name in ("ASL", "T1")})
         second = network({name: x[name][1:] for name in ("T1", "ADC")})
     assert torch.allclose(together, torch.cat([first, second]), atol=1e-5)
+
+
+def test_views_of_a_batch_are_maps_of_their_own_and_encode_once() -> None:
+    network, x = iedn(), slices()
+    calls: list[str] = []
+    for name, encoder in network.encoders.items():
+        encoder.register_forward_hook(lambda *_, name=name: calls.append(name))
+    both = torch.tensor([[True, True], [True, True]])
+    present = {
+        "ASL": both,
+        "T1": torch.tensor([[True, True], [False, True]]),
+        "ADC": torch.tensor([[True, True], [True, False]]),
+    }
+    with torch.inference_mode():
+        maps = network(x, present)
+        assert sorted(calls) == sorted(NAMES)
+        whole = network(x)
+        first = network({name: x[name][:1] for name in ("ASL", "ADC")})
+        second = network({name: x[name][1:] for name in ("ASL", "T1")})
+    assert torch.allclose(maps, torch.cat([whole, first, second]), atol=1e-5)
 
 
 def test_every_modality_changes_the_map() -> None:

@@ -59,7 +59,7 @@ def test_a_draw_depends_on_seed_step_and_place_only(recipe: Recipe) -> None:
     whole, shared = one.batch(7, range(2)), [two.batch(7, range(k, k + 1)) for k in (1, 0)]
     for name, values in whole.inputs.items():
         for place, half in ((1, shared[0]), (0, shared[1])):
-            if whole.present[name][place]:
+            if whole.present[name][0, place]:
                 assert np.array_equal(values[place], half.inputs[name][0])
     assert np.array_equal(whole.target[1], shared[0].target[0])
     other = Sampler(one.cases, replace(recipe, seed=2), 3).batch(7, range(2))
@@ -67,18 +67,33 @@ def test_a_draw_depends_on_seed_step_and_place_only(recipe: Recipe) -> None:
 
 
 def test_every_sample_shows_something_and_absent_means_zero(recipe: Recipe) -> None:
-    drawn = sampler(replace(recipe, full_share=0.0, keep=0.1, keep_asl=0.5))
-    seen: set[tuple[str, ...]] = set()
+    drawn = sampler(replace(recipe, keep_asl=0.5, subsets_from=0.0))
+    subsets: set[tuple[bool, ...]] = set()
     for step in range(60):
         batch = drawn.batch(step, range(2))
-        has = np.stack(list(batch.present.values()))
-        assert has.any(axis=0).all()
-        assert has.any(axis=1).all()  # a modality that no sample has is not in the batch
-        for name, values in batch.inputs.items():
-            assert not values[~batch.present[name]].any()
-        seen.add(tuple(batch.inputs))
+        whole, subset = np.stack([batch.present[n] for n in batch.inputs], axis=1)  # (modality, sample) each
+        assert whole.any(axis=1).all()  # a modality that no sample has is not in the batch
+        assert subset.any(axis=0).all()
+        assert not (subset & ~whole).any()
+        for values, has in zip(batch.inputs.values(), whole, strict=True):
+            assert not values[~has].any()
+        subsets |= {tuple(column) for column in subset.T}
         assert batch.target.max() <= recipe.target_limit
-    assert len(seen) > 8
+    assert len(subsets) > 20
+
+
+def test_subsets_come_when_the_whole_has_been_learnt(recipe: Recipe) -> None:
+    drawn = sampler(replace(recipe, steps=10, subsets_from=0.5))
+    assert [len(drawn.batch(step, range(2)).present["T1"]) for step in (0, 4, 5, 9)] == [1, 1, 2, 2]
+    fixed = sampler(replace(recipe, steps=10, any_subset=False, modalities=("T1", "T2")))
+    assert len(fixed.batch(9, range(2)).present["T1"]) == 1
+
+
+def test_samples_without_asl_are_few_where_it_is_kept(recipe: Recipe) -> None:
+    drawn = sampler(replace(recipe, keep_asl=1.0))
+    assert any("ASL" not in case.inputs for case in drawn.cases)
+    for step in range(30):
+        assert drawn.batch(step, range(2)).present["ASL"].all()
 
 
 def test_the_loss_uses_the_evaluations_ssim() -> None:

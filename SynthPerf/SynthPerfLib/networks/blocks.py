@@ -28,28 +28,29 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Module):
-    """One modality's slices -> latent maps at three scales.
+    """Images or latents at full resolution -> latent maps at three scales.
 
     Parameters
     ----------
-    slices
-        Neighbouring slices seen at once (the middle one is the one described).
+    inside
+        Channels that come in.
     channels
         Latent channels at full, half and quarter resolution.
     """
 
-    def __init__(self, slices: int, channels: tuple[int, int, int]) -> None:
+    def __init__(self, inside: int, channels: tuple[int, int, int]) -> None:
         super().__init__()
         full, half, quarter = channels
-        self.to_full = conv(slices, full)
+        self.to_full = conv(inside, full)
+        self.full_block = Residual(full)
         self.to_half = conv(full, half, stride=2)
         self.half_block = Residual(half)
         self.to_quarter = conv(half, quarter, stride=2)
         self.quarter_block = Residual(quarter)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """(N, slices, H, W), H and W multiples of 8 -> latents (N, C_i, H / 2^i, W / 2^i)."""
-        full = functional.relu_(self.to_full(x))
+        """(N, inside, H, W), H and W multiples of 8 -> latents (N, C_i, H / 2^i, W / 2^i)."""
+        full = self.full_block(functional.relu_(self.to_full(x)))
         half = self.half_block(functional.relu_(self.to_half(full)))
         quarter = self.quarter_block(functional.relu_(self.to_quarter(half)))
         return [full, half, quarter]
@@ -76,7 +77,7 @@ class Decoder(nn.Module):
         self.to_half = nn.Conv2d(quarter, half, 1)
         self.half_block = Residual(half)
         self.to_full = nn.Conv2d(half, full, 1)
-        self.finish = conv(full, full)
+        self.full_blocks = nn.Sequential(Residual(full), Residual(full))
         self.head = conv(full, 1)
 
     def forward(self, latents: list[torch.Tensor]) -> torch.Tensor:
@@ -85,7 +86,7 @@ class Decoder(nn.Module):
         eighth = self.eighth_blocks(functional.relu_(self.to_eighth(quarter)))
         quarter = self.quarter_block(quarter + _doubled(self.to_quarter(eighth)))
         half = self.half_block(half + _doubled(self.to_half(quarter)))
-        full = functional.relu_(self.finish(full + _doubled(self.to_full(half))))
+        full = self.full_blocks(full + _doubled(self.to_full(half)))
         return self.head(full)
 
 

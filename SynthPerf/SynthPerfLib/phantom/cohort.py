@@ -24,7 +24,7 @@ from .pathology import Patient, add_lesions, draw_patient
 from .series import SERIES, Visit
 from .signal import B_VALUES, Mixture
 
-GENERATOR = 1
+GENERATOR = 2
 """Raised whenever the same seed gives other images."""
 
 _COLUMNS = ("participant_id", "diagnosis", "split", "site", "age", "sex", "lesions")

@@ -89,7 +89,11 @@ def _restore(name: str, file: Path) -> WorkingCase:
 
 @dataclass(frozen=True)
 class Batch:
-    """Slices of one step: inputs (N, slices, y, x), ``present`` (N,) by modality, target/brain/lesion (N, 1, y, x)."""
+    """Slices of one step.
+
+    ``inputs`` (N, slices, y, x) and ``present`` (V, N) by modality; target, brain, lesion (N, 1, y, x). A network for
+    every subset sees, from some step on, two views of each sample: all that it has, and a random choice of that.
+    """
 
     inputs: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
@@ -115,56 +119,60 @@ class Sampler:
         self.cases = [c for c in cases if recipe.any_subset or set(recipe.modalities) <= set(c.inputs)]
         if not self.cases:
             raise InputError(f"No training case has all of {', '.join(recipe.modalities)}.")
+        self._with_asl = [i for i, c in enumerate(self.cases) if "ASL" in c.inputs]
         self._with_brain = [np.flatnonzero(c.brain.sum(axis=(1, 2)) > 50) for c in self.cases]
         self._with_lesion = [np.flatnonzero(c.lesion.sum(axis=(1, 2)) > 3) for c in self.cases]
 
     def batch(self, step: int, places: range) -> Batch:
         """The samples ``places`` of the batch of ``step``."""
-        shared = np.random.default_rng([self.recipe.seed, step])
-        kept = self._kept(shared)
-        drawn = [self._draw(np.random.default_rng([self.recipe.seed, step, place]), kept) for place in places]
-        inputs, target, brain, lesion = zip(*drawn, strict=True)
+        drawn = [self._draw(np.random.default_rng([self.recipe.seed, step, place])) for place in places]
+        inputs, kept, target, brain, lesion = zip(*drawn, strict=True)
         names = [n for n in self.recipe.modalities if any(n in sample for sample in inputs)]
         empty = np.zeros((self.slices, *self.recipe.patch), np.float32)
+        subsets = self.recipe.any_subset and step >= self.recipe.subsets_from * self.recipe.steps
+        views = (inputs, kept) if subsets else (inputs,)
         return Batch(
             {n: np.stack([sample.get(n, empty) for sample in inputs]) for n in names},
-            {n: np.array([n in sample for sample in inputs]) for n in names},
+            {n: np.array([[n in sample for sample in view] for view in views]) for n in names},
             np.stack(target)[:, None],
             np.stack(brain)[:, None],
             np.stack(lesion)[:, None],
         )
 
-    def _kept(self, rng: np.random.Generator) -> set[str]:
-        recipe = self.recipe
-        chances = rng.random(len(recipe.modalities))
-        if not recipe.any_subset or rng.random() < recipe.full_share:
-            return set(recipe.modalities)
-        limits = [recipe.keep_asl if name == "ASL" else recipe.keep for name in recipe.modalities]
-        return {n for n, chance, limit in zip(recipe.modalities, chances, limits, strict=True) if chance < limit}
-
     def _draw(
-        self, rng: np.random.Generator, kept: set[str]
-    ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray]:
+        self, rng: np.random.Generator
+    ) -> tuple[dict[str, np.ndarray], set[str], np.ndarray, np.ndarray, np.ndarray]:
+        """Inputs of one sample, those of them that its second view shows, target, brain, lesion."""
         recipe = self.recipe
-        index = int(rng.integers(len(self.cases)))
+        # Without ASL no input tells a lesion's blood volume: such samples are noise to all others, and are kept few.
+        pool = self._with_asl if self._with_asl and rng.random() < recipe.keep_asl else range(len(self.cases))
+        index = pool[int(rng.integers(len(pool)))]
         case, lesions = self.cases[index], self._with_lesion[index]
         rows = lesions if len(lesions) and rng.random() < recipe.lesion_share else self._with_brain[index]
         z = int(rows[rng.integers(len(rows))])
         corner = [_corner(rng, have, want) for have, want in zip(case.brain.shape[1:], recipe.patch, strict=True)]
         flip = bool(rng.random() < 0.5)
-        # A sample that has none of the modalities kept for this batch shows what it has.
-        names = [n for n in recipe.modalities if n in case.inputs and n in kept] or list(case.inputs)
         stack = range(z - self.slices // 2, z + self.slices // 2 + 1)
         brain = np.stack([self._cut(case.brain, row, corner, flip) for row in stack])
         inputs = {}
         for name in recipe.modalities:
             gain, offset = rng.normal(0.0, 1.0, 2)
-            if name in names:
+            if name in case.inputs:
                 values = np.stack([self._cut(case.inputs[name], row, corner, flip) for row in stack])
                 offset = 0.0 if name in ("ASL", "ADC") else offset * recipe.offset_jitter
                 inputs[name] = values * np.float32(np.exp(gain * recipe.gain_jitter)) + np.float32(offset) * brain
         target = np.minimum(self._cut(case.target, z, corner, flip), recipe.target_limit)
-        return inputs, target, brain[self.slices // 2], self._cut(case.lesion, z, corner, flip)
+        lesion = self._cut(case.lesion, z, corner, flip)
+        return inputs, self._kept(rng, list(inputs)), target, brain[self.slices // 2], lesion
+
+    def _kept(self, rng: np.random.Generator, names: list[str]) -> set[str]:
+        """A choice of ``names``: ASL with its own chance, of the others any number alike; never nothing."""
+        others = [name for name in names if name != "ASL"]
+        number = int(rng.integers(len(others) + 1))
+        kept = {others[i] for i in rng.permutation(len(others))[:number]}
+        if "ASL" in names and (not kept or rng.random() < self.recipe.keep_asl):
+            kept.add("ASL")
+        return kept or set(names)
 
     def _cut(self, volume: np.ndarray, z: int, corner: list[tuple[int, int]], flip: bool) -> np.ndarray:
         """One slice of the patch's size, zero outside the volume."""

@@ -38,10 +38,11 @@ def ssim_map(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def map_loss(
     map_: torch.Tensor, target: torch.Tensor, brain: torch.Tensor, lesion: torch.Tensor, recipe: Recipe
 ) -> torch.Tensor:
-    """Weighted absolute and squared error in the brain plus 1 - SSIM over it; each sample counts the same.
+    """Absolute error (lesions weighted), squared error and 1 - SSIM, over the brain; each sample counts the same.
 
     The squared error, on maps cut at the top of the evaluation's range as PSNR is, keeps vessels and hot lesions from
-    being given up as outliers, which the absolute error alone does.
+    being given up as outliers, which the absolute error alone does. Lesions have no greater weight in it: what no input
+    tells about them would be noise to all else.
 
     Parameters
     ----------
@@ -52,8 +53,12 @@ def map_loss(
     """
     weight = brain * (1.0 + (recipe.lesion_weight - 1.0) * lesion)
     shown, real = (map_ * brain).clamp(max=SSIM_RANGE), target.clamp(max=SSIM_RANGE)
-    errors = (map_ - target).abs() + recipe.squared_weight * (shown - real).square()
-    error = (errors * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3)).clamp_min(1.0)
+    error = _mean((map_ - target).abs(), weight) + recipe.squared_weight * _mean((shown - real).square(), brain)
     inside = brain[:, :, 3:-3, 3:-3]
-    similarity = (ssim_map(shown, real) * inside).sum(dim=(1, 2, 3)) / inside.sum(dim=(1, 2, 3)).clamp_min(1.0)
+    similarity = _mean(ssim_map(shown, real), inside)
     return (error + recipe.ssim_weight * (1.0 - similarity)).mean()
+
+
+def _mean(values: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Weighted mean of every sample, (N,)."""
+    return (values * weight).sum(dim=(1, 2, 3)) / weight.sum(dim=(1, 2, 3)).clamp_min(1.0)

@@ -42,14 +42,18 @@ class Recipe:
         Weight of lesion voxels in the loss; share of slices drawn from those that show a lesion.
     squared_weight, ssim_weight
         Weights of the mean squared error ((mL/100 g)^2) and of 1 - SSIM beside the mean absolute error (mL/100 g).
-    full_share, keep, keep_asl
-        Share of batches with all modalities; otherwise the chance of each (of ASL) to be kept.
+    subsets_from
+        Share of the run after which a network for any subset is shown random subsets too. Before, it learns what all
+        modalities together tell, several times as fast.
+    keep_asl
+        Share of samples that have ASL, and of the random subsets of their modalities that keep it.
     gain_jitter, offset_jitter
         Standard deviations of the random change of each input's scale and level.
     validate_every, checkpoint_every
         Steps between validations and checkpoints.
     precision
-        Lightning Fabric's word: ``32-true``, ``bf16-mixed``, ``16-mixed``; or ``auto`` (bf16-mixed on a GPU).
+        Lightning Fabric's word: ``32-true``, ``bf16-mixed``, ``16-mixed``; or ``auto`` (bf16-mixed on a GPU and on a
+        CPU with bfloat16 units).
     seed
         Start of every random number.
     """
@@ -72,13 +76,12 @@ class Recipe:
     average: float = 0.999
     lesion_weight: float = 3.0
     lesion_share: float = 0.4
-    squared_weight: float = 0.3
-    ssim_weight: float = 1.0
-    full_share: float = 0.3
-    keep: float = 0.6
-    keep_asl: float = 0.8
-    gain_jitter: float = 0.1
-    offset_jitter: float = 0.1
+    squared_weight: float = 1.0
+    ssim_weight: float = 0.5
+    subsets_from: float = 0.5
+    keep_asl: float = 0.95
+    gain_jitter: float = 0.03
+    offset_jitter: float = 0.03
     validate_every: int = 2000
     checkpoint_every: int = 500
     precision: str = "auto"

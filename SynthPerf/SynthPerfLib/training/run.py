@@ -87,9 +87,10 @@ def train(cohorts: Sequence[Cohort], recipe: Recipe, out: Path) -> Steps[Bundle]
         for group in adam.param_groups:
             group["lr"] = _rate(recipe, step)
         batch = _tensors(sampler.batch(step, places), fabric.device)
-        loss = map_loss(
-            model(batch["inputs"], batch["present"]), batch["target"], batch["brain"], batch["lesion"], recipe
-        )
+        maps = model(batch["inputs"], batch["present"])
+        views = len(maps) // share
+        target, brain, lesion = (batch[name].repeat(views, 1, 1, 1) for name in ("target", "brain", "lesion"))
+        loss = map_loss(maps, target, brain, lesion, recipe)
         fabric.backward(loss)
         fabric.clip_gradients(model, optimizer, max_norm=recipe.gradient_limit)
         optimizer.step()
@@ -128,12 +129,12 @@ def _tidy(bundle: Bundle) -> None:
 def validate(
     recipe: Recipe, weights: Mapping[str, torch.Tensor], cases: Sequence[WorkingCase], device: torch.device
 ) -> dict[str, float]:
-    """Mean absolute error and SSIM over whole validation cases, all their modalities given, on the working grid."""
+    """MAE, root mean squared error and SSIM over whole validation cases on the working grid, all modalities given."""
     network = build(recipe.network, {"modalities": list(recipe.modalities), **recipe.options})
     network.load_state_dict(dict(weights))
     network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     slices = _slices(recipe)
-    errors, similarities = [], []
+    errors, similarities, squares = [], [], []
     for case in cases:
         if not recipe.any_subset and not set(recipe.modalities) <= set(case.inputs):
             continue
@@ -145,10 +146,15 @@ def validate(
             map_ = network(inputs).float().clamp(0.0, 10.0) * brain
             target = torch.from_numpy(case.target.astype(np.float32)).to(device)[:, None].clamp(0.0, 10.0)
             errors.append(float((map_ - target).abs()[brain].mean()))
+            squares.append(float((map_ - target).square()[brain].mean()))
             similarities.append(float(ssim_map(map_, target)[brain[:, :, 3:-3, 3:-3]].mean()))
     if not errors:
         return {}
-    return {"validation_mae": float(np.mean(errors)), "validation_ssim": float(np.mean(similarities))}
+    return {
+        "validation_mae": float(np.mean(errors)),
+        "validation_rmse": float(np.sqrt(np.mean(squares))),
+        "validation_ssim": float(np.mean(similarities)),
+    }
 
 
 def stacked(volume: torch.Tensor, slices: int) -> torch.Tensor:
@@ -187,7 +193,9 @@ def _fabric(recipe: Recipe) -> Any:
         raise DependencyError("Training needs Lightning Fabric: pip install 'synthperf[training]'.") from error
     world = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     gpu = torch.cuda.is_available()
-    precision: Any = ("bf16-mixed" if gpu else "32-true") if recipe.precision == "auto" else recipe.precision
+    precision: Any = recipe.precision
+    if precision == "auto":
+        precision = "bf16-mixed" if gpu or _bf16_units() else "32-true"
     # A modality that no sample of a device's share has leaves its encoder without a gradient.
     strategy = DDPStrategy(find_unused_parameters=True) if world > 1 else "auto"
     nodes = int(os.environ.get("GROUP_WORLD_SIZE", "1"))
@@ -196,6 +204,13 @@ def _fabric(recipe: Recipe) -> Any:
     )
     fabric.launch()
     return fabric
+
+
+def _bf16_units() -> bool:
+    """Whether this CPU multiplies bfloat16 itself (elsewhere it is emulated, and slower than single precision)."""
+    tell = getattr(torch.cpu, "get_capabilities", None)  # an older torch cannot tell
+    capabilities: Mapping[str, Any] = {} if tell is None else tell()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def _slices(recipe: Recipe) -> int:
@@ -251,7 +266,7 @@ class _Log:
         self.rows.append({"step": step, "rate": rate, "loss": float(np.mean(self.losses[-2000:])), **validation})
 
     def write(self) -> None:
-        columns = ["step", "rate", "loss", "validation_mae", "validation_ssim"]
+        columns = ["step", "rate", "loss", "validation_mae", "validation_rmse", "validation_ssim"]
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
@@ -288,7 +303,9 @@ def _bundle(
     held_out: Sequence[WorkingCase],
 ) -> Bundle:
     last = log.rows[-1]
-    metrics = {name: round(last[name], 4) for name in ("validation_mae", "validation_ssim") if name in last}
+    metrics = {
+        name: round(last[name], 4) for name in ("validation_mae", "validation_rmse", "validation_ssim") if name in last
+    }
     recipes = [c.folder / "derivatives" / "phantom" / "recipe.json" for c in cohorts]
     data = {
         "key": key,

@@ -100,7 +100,7 @@ def test_every_network_learns_a_simple_relation(name: str) -> None:
     network = build(name, {"modalities": NAMES, "channels": (16, 16, 16), "context": 16})
     optimizer = torch.optim.Adam(network.parameters(), lr=3e-3)
     losses = []
-    for step in range(60):
+    for step in range(120):
         x = slices(seed=step)
         target = 2 + x["ASL"][:, 1:2] + 0.5 * x["T1"][:, 1:2]
         loss = (network(x) - target).abs().mean()

@@ -27,7 +27,7 @@ help:
 demo: venv
 	$(BIN)/synthperf demo --out build/demo $(DEMO_ARGS)
 
-test: venv
+test: $(VENV)/.test
 	$(BIN)/python -m pytest $(TEST_ARGS)
 
 lint: $(VENV)/.lint
@@ -73,10 +73,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  $(PIP_INSTALL) --no-deps $${index:+--extra-index-url $$index} torch
 	@cd $(VENV)/lib/python*/site-packages/torch && rm -rf test bin/test_* include  # its own tests, headers for compiling against it
 	@$(PIP_INSTALL) editables hatchling
-	@$(PIP_INSTALL) --no-build-isolation --editable ".[all,test]"
+	@$(PIP_INSTALL) --no-build-isolation --editable ".[all]"
 	@mv $(VENV)/.installing $@ && touch $@
 
-$(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: $(VENV)/.installed
+$(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP_INSTALL) --no-build-isolation --editable ".[$*]"
 	@touch $@
 

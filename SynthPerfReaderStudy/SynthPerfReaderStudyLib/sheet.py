@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from SynthPerfLib.errors import InputError
+from SynthPerfLib.rois import Roi
 
 from .protocol import Question, RoiTask
 from .reading import Content, Item, Key
-from .rois import Roi
 from .stimuli import Stimulus
 from .view import Asked, Wanted
 

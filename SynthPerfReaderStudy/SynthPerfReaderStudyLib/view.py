@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from SynthPerfLib.errors import InputError
+from SynthPerfLib.rois import Roi
 
 from .protocol import Question, RoiTask
-from .rois import Roi
 from .stimuli import StimulusImage
 
 ROOM_LIGHT = ("dark", "dimmed", "bright")

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 from SynthPerfLib.errors import DependencyError, InputError
 from SynthPerfLib.jobs import Job
+from SynthPerfLib.rois import COLUMNS
 from SynthPerfReaderStudyLib.export import (
     Export,
     Scores,
@@ -28,7 +29,6 @@ from SynthPerfReaderStudyLib.export import (
     write_rjafroc,
 )
 from SynthPerfReaderStudyLib.ratings import read_ratings, read_truth
-from SynthPerfReaderStudyLib.rois import COLUMNS
 from SynthPerfReaderStudyLib.session import open_session
 from SynthPerfReaderStudyLib.study import Study
 from SynthPerfReaderStudyLib.view import State

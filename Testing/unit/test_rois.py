@@ -9,10 +9,9 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from SynthPerfLib import rois
 from SynthPerfLib.errors import InputError
-from SynthPerfReaderStudyLib import rois
-from SynthPerfReaderStudyLib.rois import Grid, Provenance, Roi
-from SynthPerfReaderStudyLib.white_matter import Surroundings, check_nawm
+from SynthPerfLib.rois import Grid, Provenance, Roi, Surroundings, check_nawm
 
 
 def volume(size=(40, 48, 20), spacing=(1.0, 1.0, 1.0), centred=True, values=None) -> sitk.Image:

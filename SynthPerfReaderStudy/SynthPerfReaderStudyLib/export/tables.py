@@ -10,12 +10,12 @@ from typing import Any
 
 from SynthPerfLib.case import split_id
 from SynthPerfLib.images import written_whole
+from SynthPerfLib.rois import COLUMNS
 
 from ..adjudication import decisions
 from ..protocol import Question
 from ..reading import Content, Submissions
 from ..records import RecordLog
-from ..rois import COLUMNS
 from ..study import Study
 
 

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 import SimpleITK as sitk
+from SynthPerfLib import rois
 from SynthPerfLib.errors import InputError
+from SynthPerfLib.rois import Grid, Provenance, Roi
 
-from .. import rois
 from ..reading import DO, REDO, UNDO, Content, Key
 from ..records import Draft, Kind, Receipt
-from ..rois import Grid, Provenance, Roi
 from ..view import Experience, Setting, View, Wanted
 from .position import Position
 

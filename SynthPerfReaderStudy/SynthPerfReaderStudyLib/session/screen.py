@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import SimpleITK as sitk
+from SynthPerfLib import rois
+from SynthPerfLib.rois import Roi, Surroundings, check_nawm
 
-from .. import rois
 from ..reading import REGION, Content
-from ..rois import Roi
 from ..sheet import Sheet
 from ..stimuli import Stimulus
 from ..view import Wanted
-from ..white_matter import Surroundings, check_nawm
 
 
 class Screen:

@@ -9,7 +9,10 @@ from functools import cached_property
 import numpy as np
 import SimpleITK as sitk
 
-from .rois import WANG_AREA, Grid, Roi, copy_to, from_mask
+from .copying import copy_to
+from .drawing import WANG_AREA, from_mask
+from .grid import Grid
+from .region import Roi
 
 _MIDLINE_MM = 5.0
 _CSF_ADC = 1500.0

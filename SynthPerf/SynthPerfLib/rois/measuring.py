@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from SynthPerfLib.errors import InputError
 
+from ..errors import InputError
 from .copying import copy_to
 from .region import Roi
 

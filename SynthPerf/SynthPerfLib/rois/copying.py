@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import SimpleITK as sitk
-from SynthPerfLib.errors import InputError
 
+from ..errors import InputError
 from .grid import TOUCHING, Grid, in_order, lattice, member
 from .region import Provenance, Roi
 

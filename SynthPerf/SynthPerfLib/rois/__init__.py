@@ -9,6 +9,7 @@ from .grid import Grid
 from .measuring import Measurement, burden, mean_of_means, measure, tumour_to_white_matter
 from .region import Provenance, Roi
 from .table import BURDENS, COLUMNS, COMMON, INDEPENDENT, LESION, NAWM, rows
+from .white_matter import Surroundings, check_nawm
 
 __all__ = [
     "BURDENS",
@@ -22,7 +23,9 @@ __all__ = [
     "Measurement",
     "Provenance",
     "Roi",
+    "Surroundings",
     "burden",
+    "check_nawm",
     "copy_to",
     "disc",
     "free_hand",

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import SimpleITK as sitk
-from SynthPerfLib.errors import InputError
 
+from ..errors import InputError
 from .grid import TOUCHING, Grid, in_order, lattice
 from .region import Provenance, Roi
 

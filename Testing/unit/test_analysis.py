@@ -14,6 +14,7 @@ import pytest
 from scipy import stats
 from SynthPerfLib.cli import main
 from SynthPerfLib.jobs import Job
+from SynthPerfReaderStudyLib.analysis.regions import region_ratings
 from SynthPerfReaderStudyLib.analysis.rows import FIELDS, Rows
 from SynthPerfReaderStudyLib.rehearsal import rehearse
 from SynthPerfReaderStudyLib.statistics import roc
@@ -540,3 +541,22 @@ def test_power_from_a_pilot_and_from_a_guess(study: tuple[Path, Path], capsys: p
     assert "either a pilot" in capsys.readouterr().err
     assert main([*guess, "--readers", "few"]) == 2
     assert "whole numbers" in capsys.readouterr().err
+
+
+def test_of_white_matter_itself_the_mean_is_analysed_not_its_ratio_to_itself(tmp_path: Path) -> None:
+    columns = ("reader", "case", "repeat", "roi", "kind", "map", "condition", "mean", "nawm_ratio")
+    rows = [
+        ("R1", "C1", "", "tumour_1", "lesion", "real", "common", "4.0", "2.0"),
+        ("R1", "C1", "", "nawm_1", "nawm", "real", "common", "1.5", "0.75"),
+        ("R1", "C1", "", "nawm_2", "nawm", "real", "common", "2.5", "1.25"),
+    ]
+    table = tmp_path / "rois.csv"
+    table.write_text("\n".join(",".join(row) for row in (columns, *rows)) + "\n", encoding="utf-8")
+    found = region_ratings(table, ("tumour", "nawm"), tmp_path / "ratings.csv")
+    assert found is not None
+    ratings, measures = found
+    assert measures == {"tumour": "nawm_ratio", "nawm": "mean"}
+    assert {name: item.first.ravel().tolist() for name, item in ratings.items.items()} == {
+        "tumour": [2.0],
+        "nawm": [2.0],
+    }

@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+from SynthPerfLib.rois import NAWM
 
 from ..ratings import RATINGS_COLUMNS, Ratings, read_ratings
 from .pairs import two_methods
@@ -31,7 +32,8 @@ def region_ratings(rois: Path, tasks: Sequence[str], out: Path) -> tuple[Ratings
     Returns
     -------
     tuple
-        The ratings, and what was measured for each item: ``nawm_ratio``, or ``mean`` where there is no reference.
+        The ratings, and what was measured for each item: ``nawm_ratio``, or ``mean`` of the reference
+        itself and where there is none.
     """
     from ..export.tables import write_csv
 
@@ -39,7 +41,8 @@ def region_ratings(rois: Path, tasks: Sequence[str], out: Path) -> tuple[Ratings
         rows = [row for row in csv.DictReader(file) if row["repeat"] in ("", "1")]
     several = len({row["condition"] for row in rows}) > 1
     items = [_task(row["roi"], tasks) + (f" {row['condition']}" if several else "") for row in rows]
-    relative = {item for item, row in zip(items, rows, strict=True) if row["nawm_ratio"]}
+    # White matter over itself is 1 by definition: of the reference the mean itself is of interest.
+    relative = {item for item, row in zip(items, rows, strict=True) if row["nawm_ratio"] and row["kind"] != NAWM}
     measures = {item: "nawm_ratio" if item in relative else "mean" for item in items}
     gathered: dict[tuple[str, str, str, str], list[float]] = {}
     for item, row in zip(items, rows, strict=True):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import SimpleITK as sitk
 
@@ -63,6 +64,36 @@ class Name:
             if self.suffix == suffix and desc == wanted_desc and contrast == wants_contrast:
                 return modality.name
         return None
+
+
+class Source(Protocol):
+    """The images of one examination, wherever they are: files (:class:`Case`) or memory (:class:`~.loaded.Loaded`)."""
+
+    @property
+    def id(self) -> str:
+        """``sub-XXX`` or ``sub-XXX_ses-YY``."""
+        ...
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """The modalities that are there, in the order of the table."""
+        ...
+
+    def load(self, modality: str) -> sitk.Image:
+        """One image, checked: float32, in the unit of the table, no free text in its header."""
+        ...
+
+    def sidecar(self, modality: str) -> dict[str, Any]:
+        """What is known of the image beside its voxels."""
+        ...
+
+    def called(self, modality: str) -> str:
+        """What a sentence to the user calls the image."""
+        ...
+
+    def digest(self, modality: str) -> str:
+        """SHA-256 that tells this image from every other."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -181,10 +212,16 @@ class Case:
         InputError
             If the case has none.
         """
-        if modality not in self.files:
-            has = ", ".join(self.available) or "no image at all"
-            raise InputError(f"{self.id} has no {modality} (it has {has}): add the file or leave {modality} out.")
+        require(self, modality)
         return self.files[modality]
+
+    def called(self, modality: str) -> str:
+        """The name of the file of ``modality``."""
+        return self.file(modality).name
+
+    def digest(self, modality: str) -> str:
+        """SHA-256 of the file of ``modality``."""
+        return sha256(self.file(modality))
 
     def load(self, modality: str) -> sitk.Image:
         """Read and check one image: float32, scale factors applied, in the unit of the table.
@@ -225,6 +262,28 @@ class Case:
         """Whether the sidecar says that an image whose modality has a unit has none (CBV relative to white matter)."""
         unit = str(self.sidecar(modality).get("Units", "")).strip().lower()
         return bool(MODALITIES[modality].unit) and (unit.startswith(_NO_UNIT) or unit in ("1", "%"))
+
+
+def require(case: Source, modality: str) -> None:
+    """Refuse a case that lacks an image.
+
+    Raises
+    ------
+    InputError
+        One sentence with what the case has.
+    """
+    if modality not in case.available:
+        has = ", ".join(case.available) or "no image at all"
+        raise InputError(f"{case.id} has no {modality} (it has {has}): add the file or leave {modality} out.")
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as stream:
+        digest = hashlib.sha256()
+        while chunk := stream.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def sidecar_of(path: Path) -> Path:

@@ -80,7 +80,7 @@ def check_header(path: Path) -> None:
         raise InputError(f"{path.name} cannot be read, it is cut off or damaged: copy or convert it again.") from error
 
 
-def check_grid(path: Path, size: tuple[int, ...], spacing: tuple[float, ...]) -> None:
+def check_grid(name: str, size: tuple[int, ...], spacing: tuple[float, ...]) -> None:
     """Refuse a grid on which no head was ever imaged: absurd spacing, too few voxels, absurd field of view.
 
     Parameters
@@ -91,7 +91,7 @@ def check_grid(path: Path, size: tuple[int, ...], spacing: tuple[float, ...]) ->
     Raises
     ------
     InputError
-        One sentence that names the file and says what was found.
+        One sentence with ``name`` and what was found.
     """
     voxels = " x ".join(str(n) for n in size[:3])
     mm = " x ".join(f"{v:.4g}" for v in spacing[:3])
@@ -99,17 +99,15 @@ def check_grid(path: Path, size: tuple[int, ...], spacing: tuple[float, ...]) ->
     finest, middle, thickest = sorted(spacing[:3])
     if not (finest >= _MIN_SPACING and middle <= _MAX_SPACING and thickest <= _MAX_THICKNESS):
         raise InputError(
-            f"{path.name} has an absurd spacing ({found}; {_MIN_SPACING:g} to {_MAX_SPACING:g} mm is possible): "
+            f"{name} has an absurd spacing ({found}; {_MIN_SPACING:g} to {_MAX_SPACING:g} mm is possible): "
             "correct its header."
         )
     if sorted(size[:3])[1] < _MIN_VOXELS:
-        raise InputError(
-            f"{path.name} is not an image of a head ({found}): at least {_MIN_VOXELS} voxels in plane are due."
-        )
+        raise InputError(f"{name} is not an image of a head ({found}): at least {_MIN_VOXELS} voxels in plane are due.")
     fields = sorted(n * v for n, v in zip(size[:3], spacing[:3], strict=True))
     if fields[1] < _MIN_FIELD or fields[2] > _MAX_FIELD:
         raise InputError(
-            f"{path.name} has an absurd field of view ({' x '.join(f'{v:.0f}' for v in fields)} mm from {found}; "
+            f"{name} has an absurd field of view ({' x '.join(f'{v:.0f}' for v in fields)} mm from {found}; "
             f"{_MIN_FIELD:g} to {_MAX_FIELD:g} mm is possible): correct its header."
         )
 
@@ -121,7 +119,7 @@ def _check_nifti(path: Path) -> None:
         raise InputError(
             f"{path.name} is cut off: {len(content)} bytes where its header promises {header.data_end}; copy it again."
         )
-    check_grid(path, tuple(header.dim[1:4]), tuple(header.pixdim[1:4]))
+    check_grid(path.name, tuple(header.dim[1:4]), tuple(header.pixdim[1:4]))
     # Analyze 7.5 reads like this too: its header has no orientation.
     if header.qform is None and header.sform is None:
         raise InputError(
@@ -136,12 +134,12 @@ def _check_nifti(path: Path) -> None:
     if header.floats is not None and header.data_end:
         voxels = np.frombuffer(memoryview(content)[header.data_start : header.data_end], header.floats)
         if not np.isfinite(voxels).all():
-            raise InputError(not_finite(path))
+            raise InputError(not_finite(path.name))
 
 
-def not_finite(path: Path) -> str:
+def not_finite(name: str) -> str:
     """The sentence for an image with voxels that are not numbers."""
-    return f"{path.name} has voxels that are not finite (NaN or infinite): write 0 where the map has no value."
+    return f"{name} has voxels that are not finite (NaN or infinite): write 0 where the map has no value."
 
 
 def _content(path: Path) -> bytes:

@@ -129,18 +129,35 @@ def read_image(path: Path, dimensions: int = 3, *, may_be_empty: bool = False) -
     except RuntimeError as error:
         why = "has sheared axes" if "orthonormal" in str(error) else "cannot be read, it is cut off or damaged"
         raise InputError(f"{path.name} {why}: copy or convert it again.") from error
-    image = _with_dimensions(image, path, dimensions)
-    check_grid(path, image.GetSize(), image.GetSpacing())
-    image = sitk.Cast(image, sitk.sitkFloat32)
+    return checked(_with_dimensions(image, path, dimensions), path.name, may_be_empty=may_be_empty)
+
+
+def checked(image: sitk.Image, name: str, *, may_be_empty: bool = False) -> sitk.Image:
+    """``image`` as float32 without the free text of its header, its grid and values checked as in :func:`read_image`.
+
+    Parameters
+    ----------
+    name
+        What to call the image in a sentence.
+    """
+    check_grid(name, image.GetSize(), image.GetSpacing())
+    image = _float32(image)
     for key in image.GetMetaDataKeys():  # a header may hold a name; nothing of it is carried on
         image.EraseMetaData(key)
     voxels = sitk.GetArrayViewFromImage(image)
     low, high = float(voxels.min()), float(voxels.max())  # numpy's: a NaN anywhere makes both NaN, ITK's overlook it
     if not np.isfinite(high - low):
-        raise InputError(not_finite(path))
+        raise InputError(not_finite(name))
     if low == high and not may_be_empty:
-        raise InputError(f"{path.name} is empty: every voxel is {low:g}.")
+        raise InputError(f"{name} is empty: every voxel is {low:g}.")
     return image
+
+
+def _float32(image: sitk.Image) -> sitk.Image:
+    if image.GetDimension() < 4:
+        return sitk.Cast(image, sitk.sitkFloat32)
+    volumes = [sitk.Cast(image[:, :, :, n], sitk.sitkFloat32) for n in range(image.GetSize()[3])]  # it casts no series
+    return sitk.JoinSeries(volumes, image.GetOrigin()[3], image.GetSpacing()[3])
 
 
 def _with_dimensions(image: sitk.Image, path: Path, dimensions: int) -> sitk.Image:
@@ -161,5 +178,13 @@ def _with_dimensions(image: sitk.Image, path: Path, dimensions: int) -> sitk.Ima
 
 def axial(image: sitk.Image) -> sitk.Image:
     """The same image with its axes ordered so that x runs to the left, y to the back, z to the top (as closely as
-    its grid allows; voxels are permuted and flipped, never interpolated)."""
-    return sitk.DICOMOrient(image, "LPS")
+    its grid allows; voxels are permuted and flipped, never interpolated).
+
+    Its place is rounded to 1e-7 mm: a search that starts from it must not end elsewhere because a file was stored in
+    another order, or passed through a scene, which changes the last digits.
+    """
+    image = sitk.DICOMOrient(image, "LPS")
+    image.SetSpacing([round(v, 7) for v in image.GetSpacing()])
+    image.SetOrigin([round(v, 7) for v in image.GetOrigin()])
+    image.SetDirection([round(v, 7) for v in image.GetDirection()])
+    return image

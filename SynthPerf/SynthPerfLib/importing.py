@@ -14,37 +14,16 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-import yaml
 
 from . import __version__
-from .case import Case, Name, clean_id, sidecar_of
+from .case import Case, Name, clean_id, sha256, sidecar_of
 from .cohort import Cohort, read_participants
 from .errors import InputError
 from .headers import IMAGE_ENDINGS, is_image
 from .images import write_image, write_json
 from .jobs import Progress, Steps
+from .matching import RULES, recognise, words_of
 from .modality import MASKS, MODALITIES
-from .preprocessing.prepare import sha256
-
-# Words of a file or series name, first rule that fits. Word by word: "t1" must not be found in "t1map" or "post1".
-_CONTRAST = r"(c|ce|gd|gad|gado|gadolinium|post|postcontrast|contrast|km|postgd|pc)"
-_T1 = r"(t1|t1w|t1n|mprage|mpr|bravo|spgr|fspgr|tfl|vibe|mp2rage)"
-_RULES: tuple[tuple[str, str], ...] = (
-    ("BRAIN", r"\bbrain ?mask\b|\bbrain\b.*\bmask\b|\bbet\b.*\bmask\b"),
-    ("LESION", r"\b(lesions?|tumou?r|seg|segmentation|roi)\b"),
-    ("T1MAP", r"\bt1 ?map\b|\bt1mrf\b"),
-    ("T2MAP", r"\bt2 ?map\b|\bt2mrf\b"),
-    ("IVIM", r"\bivim\b"),
-    ("ADC", r"\be?adc\b|\bapparent diffusion\b"),
-    ("TMAX", r"\bt ?max\b"),
-    ("CBV", r"\b[nr]?cbv\b"),
-    ("ASL", r"\br?cbf\b|\b(pc|pc3d|3d)?p?asl\b"),
-    ("FLAIR", r"\b(flair|t2f|t2flair|tirm|darkfluid|dark fluid)\b"),
-    ("T1C", rf"\bt1w? ?{_CONTRAST}\b|\b{_T1}\b.*\b{_CONTRAST}\b|\b{_CONTRAST}\b.*\b{_T1}\b"),
-    ("T1", rf"\b{_T1}\b"),
-    ("T2", r"\b(t2|t2w|t2tse)\b"),
-)
-_NOT_WANTED = r"\b(localizer|localiser|scout|survey|swi|t2star|flow|calibration|m0|tof|mip|phase|mag)\b"
 
 # What a sidecar may carry on: how the image was acquired, nothing about whom or when.
 _KEPT = (
@@ -249,24 +228,10 @@ def _recognise(path: Path, src: Path, patterns: Mapping[str, Iterable[str]]) -> 
     name = Name.parse(path.name)
     if name is not None and (name.modality or "desc" in name.entities):
         return name.modality or "", "BIDS name" if name.modality else "made from the data (desc), not measured"
-    stem = sidecar_of(path).stem
     sidecar = _sidecar(path)
-    for words, where in ((_words(stem), "file name"), (_description(sidecar), "sidecar")):
-        if re.search(_NOT_WANTED, words):
-            return "", f"not a kind of image that is used ({where})"
-        for modality, rule in _RULES:
-            found = re.search(rule, words)
-            if found:
-                if modality == "T1" and sidecar.get("ContrastBolusAgent"):
-                    return "T1C", "contrast agent in the sidecar"
-                return modality, f"'{found.group().strip()}' in the {where}"
-    return "", "no known word in its name or sidecar"
-
-
-def _words(text: str) -> str:
-    """``text`` in lower case, words apart: at separators and where a small letter meets a capital."""
-    text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).replace("+", " ")
-    return re.sub(r"[^a-z0-9]+", " ", text.lower()).strip()
+    described = " ".join(str(sidecar.get(key, "")) for key in ("SeriesDescription", "ProtocolName", "ImageType"))
+    names = [(sidecar_of(path).stem, "file name"), (described, "sidecar")]
+    return recognise(names, contrast_agent=bool(sidecar.get("ContrastBolusAgent")))
 
 
 def _sidecar(path: Path) -> dict[str, Any]:
@@ -278,10 +243,6 @@ def _sidecar(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{beside.name} is not readable JSON ({error}): correct or delete it.") from error
     return content if isinstance(content, dict) else {}
-
-
-def _description(sidecar: Mapping[str, Any]) -> str:
-    return _words(" ".join(str(sidecar.get(key, "")) for key in ("SeriesDescription", "ProtocolName", "ImageType")))
 
 
 def _groups(files: list[Path], src: Path, modality: Mapping[Path, str]) -> list[tuple[str, list[Path]]]:
@@ -310,8 +271,7 @@ def _groups(files: list[Path], src: Path, modality: Mapping[Path, str]) -> list[
 
 def _beside_modality(path: Path, modality: str) -> str:
     """What a file's name says beside its modality: the patient, where files of several lie in one folder."""
-    rules = dict(_RULES)
-    words = re.sub(rules[modality], " ", _words(sidecar_of(path).stem))
+    words = re.sub(RULES[modality], " ", words_of(sidecar_of(path).stem))
     return " ".join(words.split())
 
 
@@ -319,6 +279,8 @@ def _read_mapping(mapping: Path | None, src: Path) -> tuple[dict[tuple[str, str]
     """The map's cases, (id, modality) to file, and its patterns, modality to file name patterns."""
     if mapping is None:
         return {}, {}
+    import yaml  # only here: a map is rare, and Slicer has no yaml of its own
+
     try:
         content = yaml.safe_load(mapping.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

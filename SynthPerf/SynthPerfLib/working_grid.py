@@ -13,7 +13,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .errors import InputError
-from .images import array, axial, like
+from .images import like
 
 MULTIPLE = 8
 """In-plane sizes are multiples of this, for three halvings."""
@@ -35,7 +35,6 @@ class WorkingGrid:
         (z, y, x) of the working grid in mm.
     """
 
-    reference: sitk.Image
     to_work: tuple[np.ndarray, np.ndarray, np.ndarray]
     to_case: tuple[np.ndarray, np.ndarray, np.ndarray]
     spacing: tuple[float, float, float]
@@ -59,11 +58,11 @@ class WorkingGrid:
         InputError
             If the mask is empty or the slices are thicker than ``thickest``.
         """
-        ordered = axial(brain)
-        mask = sitk.GetArrayFromImage(ordered) > 0
+        mask = axial_array(brain) > 0
         if not mask.any():
             raise InputError("The brain mask is empty: give one, or check that the images show a head.")
-        case = ordered.GetSpacing()[::-1]
+        stored = brain.GetSpacing()[::-1]
+        case = [round(stored[place], 7) for place in _axial_order(brain)[0]]  # rounded as by images.axial
         if case[0] > thickest + 1e-3:
             raise InputError(
                 f"Slices are {case[0]:.1f} mm apart from foot to head; this model was trained up to {thickest:g} mm: "
@@ -87,7 +86,7 @@ class WorkingGrid:
             to_work.append(_weights(points, voxels, max(step, case[axis])))
             to_case.append(_weights(voxels, points, step))
             spacing.append(float(step))
-        return cls(ordered, tuple(to_work), tuple(to_case), tuple(spacing))  # type: ignore[arg-type]
+        return cls(tuple(to_work), tuple(to_case), tuple(spacing))  # type: ignore[arg-type]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -104,15 +103,22 @@ class WorkingGrid:
 
     def image(self, values: np.ndarray, target: sitk.Image) -> sitk.Image:
         """Case voxels in axial order -> image in the storage order of ``target`` (the same grid as the case)."""
-        code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(target.GetDirection())
-        image = sitk.DICOMOrient(like(values, self.reference), code)
-        image.CopyInformation(target)  # the same up to rounding; exactly the same to the reader
-        return image
+        places, ways = _axial_order(target)
+        return like(np.ascontiguousarray(values[ways].transpose(np.argsort(places))), target)
 
 
 def axial_array(image: sitk.Image) -> np.ndarray:
-    """The voxels in axial order (z up, y back, x left), float32."""
-    return array(axial(image))
+    """The voxels in axial order (z up, y back, x left), float32; a copy."""
+    places, ways = _axial_order(image)
+    return np.array(sitk.GetArrayViewFromImage(image).transpose(places)[ways], np.float32, order="C")
+
+
+def _axial_order(image: sitk.Image) -> tuple[tuple[int, ...], tuple[slice, ...]]:
+    """Which of the array's axes run up, back and left, as closely as the grid allows; and along these, which way."""
+    code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
+    letters = code[::-1]  # of the axes z, y, x of the array: where they run to
+    places = tuple(next(i for i, letter in enumerate(letters) if letter in pair) for pair in ("SI", "PA", "LR"))
+    return places, tuple(slice(None, None, 1 if letters[place] in "SPL" else -1) for place in places)
 
 
 def _weights(points: np.ndarray, samples: np.ndarray, reach: float) -> np.ndarray:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from SynthPerfLib.case import Case, Name, clean_id, sidecar_of, split_id
 from SynthPerfLib.cohort import Cohort, open_cases
 from SynthPerfLib.errors import InputError
-from SynthPerfLib.images import read_image, write_image, write_json
+from SynthPerfLib.images import read_image, same_grid, write_image, write_json
 from SynthPerfLib.modality import MODALITIES
 
 VOXELS = np.random.default_rng(0).integers(1, 1000, (40, 44, 30)).astype(np.int16)
@@ -301,3 +301,12 @@ def test_case_from_single_files(tmp_path: Path) -> None:
 def test_a_mask_may_be_empty(tmp_path: Path) -> None:
     case = Case.from_files({"LESION": nifti(tmp_path / "m.nii.gz", voxels=np.zeros_like(VOXELS))})
     assert sitk.GetArrayViewFromImage(case.load("LESION")).max() == 0
+
+
+def test_a_series_is_read_with_its_grid(tmp_path: Path) -> None:
+    volumes = np.stack([VOXELS, 2 * VOXELS, 3 * VOXELS], -1)
+    image = read_image(nifti(tmp_path / "a.nii.gz", voxels=volumes), dimensions=4)
+    volume = read_image(nifti(tmp_path / "b.nii.gz"))
+    assert image.GetPixelID() == sitk.sitkFloat32
+    np.testing.assert_allclose(sitk.GetArrayFromImage(image)[2], 3 * sitk.GetArrayFromImage(volume), rtol=1e-6)
+    assert same_grid(image[:, :, :, 2], volume)

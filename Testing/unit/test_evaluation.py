@@ -369,7 +369,7 @@ def test_a_picture_shows_the_largest_lesion_with_the_patients_right_on_the_left(
 
 
 def test_the_difference_keeps_its_sign_in_a_grey_print():
-    colours = figures._difference_colours()(np.linspace(0, 1, 101))[:, :3]
+    colours = figures._colours(figures.DIFFERENCE)(np.linspace(0, 1, 101))[:, :3]
     luminance = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4) @ [
         0.2126,
         0.7152,

@@ -112,6 +112,9 @@ def test_free_hand_takes_the_voxels_whose_centre_is_inside():
     assert roi.provenance.tool == "free-hand"
     line_through_centres = [(-4.5, -2.5, 0.5), (4.5, -2.5, 0.5), (4.5, 2.5, 0.5), (-4.5, 2.5, 0.5)]
     assert rois.free_hand("tumour_1", map, line_through_centres).count == 10 * 6
+    triangle = [(-4.9, -2.9, 0.5), (4.9, -2.9, 0.5), (4.9, 2.9, 0.5)]
+    closed_by_hand = [*triangle, triangle[-1], triangle[0]]
+    assert rois.free_hand("a", map, closed_by_hand).count == rois.free_hand("a", map, triangle).count < 10 * 6
     twice_round = [(3 * np.cos(a), 3 * np.sin(a), 0.5) for a in np.linspace(0, 4 * np.pi, 80)]
     once_round = [(3 * np.cos(a), 3 * np.sin(a), 0.5) for a in np.linspace(0, 2 * np.pi, 40)]
     assert rois.free_hand("a", map, twice_round).count == rois.free_hand("a", map, once_round).count

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..colours import DIFFERENCE, table
 from .metrics import DATA_RANGE
 from .picture import Picture
 from .statistics import agreement
@@ -154,10 +155,10 @@ def case_picture(picture: Picture, used: Sequence[str], labels: dict[str, str]) 
                 axes.contour(picture.lesion, levels=[0.5], colors="white", linewidths=0.7)
             axes.set_title(labels[name] + ("" if name in used else "\n(not used)"), fontsize=10, pad=4)
         difference = picture.synthetic - picture.real
-        shown: list[tuple[str, np.ndarray, str | Colormap, float, float]] = [
-            ("Synthetic CBV", picture.synthetic, MAP_COLOURS, *DATA_RANGE),
-            ("Real CBV", picture.real, MAP_COLOURS, *DATA_RANGE),
-            ("Synthetic \N{MINUS SIGN} real", difference, _difference_colours(), -DIFFERENCE_LIMIT, DIFFERENCE_LIMIT),
+        shown: list[tuple[str, np.ndarray, Colormap, float, float]] = [
+            ("Synthetic CBV", picture.synthetic, _colours(MAP_COLOURS), *DATA_RANGE),
+            ("Real CBV", picture.real, _colours(MAP_COLOURS), *DATA_RANGE),
+            ("Synthetic \N{MINUS SIGN} real", difference, _colours(DIFFERENCE), -DIFFERENCE_LIMIT, DIFFERENCE_LIMIT),
         ]
         drawn = []
         for number, (title, values, colours, low, high) in enumerate(shown):
@@ -203,11 +204,10 @@ def _show(axes: Axes, values: np.ndarray, picture: Picture, colours: Any, low: f
     return image
 
 
-def _difference_colours() -> Colormap:
-    """Blue to grey to sand: two hues around zero whose lightness only rises, so that a grey print keeps the sign."""
-    from matplotlib.colors import LinearSegmentedColormap
+def _colours(name: str) -> Colormap:
+    from matplotlib.colors import ListedColormap
 
-    return LinearSegmentedColormap.from_list("difference", ["#081d58", "#3c5c9e", "#808080", "#d3a365", "#fff3cf"])
+    return ListedColormap(table(name) / 255, name)
 
 
 def _model_legend(figure: Figure, models: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from ..errors import DependencyError
+from ..preprocessing.atlas import read_atlas
 from .fields import COARSE, Grid, Points, step
 
 TEMPLATE = Grid((-98.0, -98.0, -72.0), 1.0, (189, 233, 197))
@@ -50,17 +51,54 @@ def ellipsoid(points: Points, centre: tuple[float, float, float], radii: tuple[f
     return (np.sqrt(squared) - 1) * np.float32(min(radii))
 
 
-def _read(kind: str) -> np.ndarray:
+def _find(kind: str) -> Path | None:
+    """The template of 1 mm in the nilearn package, whose wheel carries it; None where that is not installed."""
     spec = importlib.util.find_spec("nilearn")
-    folders = list(spec.submodule_search_locations or []) if spec is not None else []
     name = f"mni_icbm152_{kind}_tal_nlin_sym_09a_converted.nii.gz"
-    for folder in folders:
-        path = Path(folder) / "datasets" / "data" / name
-        if path.is_file():
-            return sitk.GetArrayFromImage(sitk.DICOMOrient(sitk.ReadImage(str(path)), "LPS"))
-    raise DependencyError(
-        f"The digital cohort needs the template {name} from the nilearn package: pip install synthperf[phantom]"
-    )
+    places = (Path(folder) / "datasets" / "data" / name for folder in (spec and spec.submodule_search_locations) or [])
+    return next((path for path in places if path.is_file()), None)
+
+
+def templates_are_there() -> bool:
+    """Whether the templates of 1 mm are installed."""
+    return all(_find(kind) for kind in ("t1", "gm", "wm"))
+
+
+def require_templates() -> None:
+    """Refuse to go on without the templates of 1 mm.
+
+    Raises
+    ------
+    DependencyError
+        If the nilearn package is not installed.
+    """
+    if not templates_are_there():
+        raise DependencyError(
+            "The digital cohort needs the MNI152 templates of the nilearn package: pip install synthperf[phantom]"
+        )
+
+
+def _templates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """T1 brightness, grey and white matter x 255 on ``TEMPLATE``; from the atlas of 2 mm where those of 1 mm are not
+    installed, the T1 then without texture."""
+    if templates_are_there():
+        t1, grey, white = (
+            sitk.GetArrayFromImage(sitk.DICOMOrient(sitk.ReadImage(str(_find(kind))), "LPS"))
+            for kind in ("t1", "gm", "wm")
+        )
+        return t1, grey, white
+    atlas = read_atlas()
+    grid = sitk.Image(TEMPLATE.shape[::-1], sitk.sitkUInt8)
+    grid.SetOrigin(TEMPLATE.origin)
+    grey, white = (sitk.GetArrayFromImage(sitk.Resample(255.0 * image, grid)) for image in (atlas.grey, atlas.white))
+    brain = sitk.GetArrayFromImage(sitk.Resample(atlas.depth, grid, sitk.Transform(), sitk.sitkLinear, -10.0)) > 0
+    t1 = brain * _brightness(grey / np.float32(255), white / np.float32(255))
+    return t1, np.round(grey).astype(np.uint8), np.round(white).astype(np.uint8)
+
+
+def _brightness(grey: np.ndarray, white: np.ndarray) -> np.ndarray:
+    """What the shares of tissue explain of the T1 template."""
+    return 60 * (1 - np.clip(grey + white, 0, 1)) + 167 * grey + 222 * white
 
 
 def _signed_distance(mask: np.ndarray, spacing: float) -> np.ndarray:
@@ -87,19 +125,13 @@ def _head_distance(brain_distance: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def load_atlas() -> Atlas:
-    """Read the templates and derive the maps.
-
-    Raises
-    ------
-    DependencyError
-        If the nilearn package (whose wheel carries the templates) is not installed.
-    """
+    """Read the templates and derive the maps."""
     from scipy import ndimage
 
-    t1, grey, white = _read("t1"), _read("gm"), _read("wm")
+    t1, grey, white = _templates()
     share_grey, share_white = grey / np.float32(255), white / np.float32(255)
     tissue = np.clip(share_grey + share_white, 0, 1)
-    expected = 60 * (1 - tissue) + 167 * share_grey + 222 * share_white
+    expected = _brightness(share_grey, share_white)
     texture = np.where(tissue > 0.6, (t1 - expected) / np.maximum(expected, 1), 0)
     texture = np.clip(ndimage.gaussian_filter(texture, 0.7) * 128, -60, 60).astype(np.int8)
 

@@ -18,7 +18,7 @@ from ..jobs import Progress, Steps
 from ..modality import MODALITIES
 from .acquisition import SITES
 from .anatomy import make_head
-from .atlas import load_atlas
+from .atlas import require_templates, templates_are_there
 from .nifti import write_nifti
 from .pathology import Patient, add_lesions, draw_patient
 from .series import SERIES, Visit
@@ -96,6 +96,7 @@ def make_cohort(
     spacing: tuple[float, float, float] | None = None,
     modalities: Sequence[str] | None = None,
     test_share: float = 0.25,
+    coarse: bool = False,
 ) -> Steps[Path]:
     """Write a cohort of digital patients.
 
@@ -117,6 +118,9 @@ def make_cohort(
         Series to write, from ``SERIES``; None is all. Masks are always written.
     test_share
         Share of test patients in each class.
+    coarse
+        Make do with the templates of 2 mm that ship where those of 1 mm are not installed. The same seed then gives
+        other, smoother heads; the recipe says so.
 
     Returns
     -------
@@ -131,7 +135,8 @@ def make_cohort(
         If the templates are not installed.
     """
     voxel, names = _check(cases, seed, spacing, modalities, test_share)
-    load_atlas()
+    if not coarse:
+        require_templates()
     recipe = {
         "generator": GENERATOR,
         "seed": seed,
@@ -139,6 +144,7 @@ def make_cohort(
         "spacing": list(voxel) if voxel else None,
         "modalities": list(names),
         "test_share": test_share,
+        **({} if templates_are_there() else {"templates": "2 mm"}),
     }
     _open_recipe(out, recipe)
     patients = [draw_patient(seed, case, test_share) for case in range(1, cases + 1)]

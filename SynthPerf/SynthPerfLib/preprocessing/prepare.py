@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
 
 from .. import __version__
-from ..case import Case
+from ..case import Source, require
 from ..checks import REFERENCES, check_case_images, reference_of
 from ..errors import InputError
 from ..images import array, resample
@@ -66,7 +64,7 @@ class Prepared:
         return array(self.images[modality])
 
 
-def prepare(case: Case, modalities: Iterable[str] | None = None) -> Steps[Prepared]:
+def prepare(case: Source, modalities: Iterable[str] | None = None) -> Steps[Prepared]:
     """Check, align, reslice and mask one case.
 
     The reference is the T1 of the case, also where ``modalities`` leaves it out, else the first there is of
@@ -86,7 +84,7 @@ def prepare(case: Case, modalities: Iterable[str] | None = None) -> Steps[Prepar
     volumes = [name for name in case.available if name in REFERENCES]
     wanted = volumes if modalities is None else list(dict.fromkeys(modalities))
     for name in wanted:
-        case.file(name)
+        require(case, name)
         if name not in REFERENCES:
             raise InputError(f"{name} is not a volume that is prepared: choose from {', '.join(REFERENCES)}.")
     reference = reference_of(dict.fromkeys(volumes))
@@ -96,7 +94,7 @@ def prepare(case: Case, modalities: Iterable[str] | None = None) -> Steps[Prepar
     yield Progress(0.0, "reading")
     images = {name: case.load(name) for name in REFERENCES if name in {reference, *wanted}}
     yield Progress(0.1, "checking")
-    flags = check_case_images(images, {name: case.files[name].name for name in images})
+    flags = check_case_images(images, {name: case.called(name) for name in images})
     grid = images[reference]
     brain, how = yield from part(_brain(case, grid, reference), 0.2, 0.5)
 
@@ -106,7 +104,7 @@ def prepare(case: Case, modalities: Iterable[str] | None = None) -> Steps[Prepar
     done: dict[str, Any] = {}
     inside = sitk.GetArrayViewFromImage(brain) > 0
     for number, name in enumerate(wanted):
-        yield Progress(0.5 + 0.5 * number / len(wanted), f"aligning {name}")
+        yield Progress(0.5 + 0.5 * number / len(wanted), f"aligning {MODALITIES[name].label}")
         found = None if name == reference else align(small, points, images[name])
         result[name] = grid if found is None else _reslice(images[name], grid, found.transform)
         done[name] = {"role": "reference"} if found is None else found.record()
@@ -116,7 +114,7 @@ def prepare(case: Case, modalities: Iterable[str] | None = None) -> Steps[Prepar
         flag("brain volume", volume, _BRAIN_ML, _BRAIN_ML[0] <= volume <= _BRAIN_ML[1], f"brain of {volume:.0f} mL")
     )
     lesion = None
-    if "LESION" in case.files:
+    if "LESION" in case.available:
         lesion = resample(_labels(case.load("LESION"), case, "LESION"), grid, nearest=True)
     record = {
         "software": {"name": "SynthPerf", "version": __version__, "simpleitk": sitk.Version_VersionString()},
@@ -129,18 +127,9 @@ def prepare(case: Case, modalities: Iterable[str] | None = None) -> Steps[Prepar
     return Prepared(case.id, {n: result[n] for n in MODALITIES if n in result}, brain, lesion, record)
 
 
-def input_hashes(case: Case) -> dict[str, str]:
+def input_hashes(case: Source) -> dict[str, str]:
     """SHA-256 of every volume and mask that :func:`prepare` reads, by modality."""
-    return {name: sha256(case.files[name]) for name in case.available if name in REFERENCES or name in MASKS}
-
-
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as stream:
-        digest = hashlib.sha256()
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return {name: case.digest(name) for name in case.available if name in REFERENCES or name in MASKS}
 
 
 def flag(name: str, value: float, limit: Any, ok: bool, words: str) -> dict[str, Any]:
@@ -148,9 +137,9 @@ def flag(name: str, value: float, limit: Any, ok: bool, words: str) -> dict[str,
     return {"name": name, "value": round(float(value), 4), "limit": limit, "ok": bool(ok), "words": words}
 
 
-def _brain(case: Case, grid: sitk.Image, reference: str) -> Steps[tuple[sitk.Image, dict[str, Any]]]:
+def _brain(case: Source, grid: sitk.Image, reference: str) -> Steps[tuple[sitk.Image, dict[str, Any]]]:
     """The given brain mask on the reference grid, or one that is found there."""
-    if "BRAIN" in case.files:
+    if "BRAIN" in case.available:
         given = _labels(case.load("BRAIN"), case, "BRAIN")
         brain = resample(given > 0, grid, nearest=True)
         how: dict[str, Any] = {"method": "given"}
@@ -158,15 +147,15 @@ def _brain(case: Case, grid: sitk.Image, reference: str) -> Steps[tuple[sitk.Ima
         found = yield from find_brain(grid, reference)
         brain, how = found.image, found.record
     if not np.any(sitk.GetArrayViewFromImage(brain)):
-        raise InputError(f"{case.id}: no brain is found in {case.files[reference].name}; give a brain mask.")
+        raise InputError(f"{case.id}: no brain is found in {case.called(reference)}; give a brain mask.")
     return brain, how
 
 
-def _labels(image: sitk.Image, case: Case, name: str) -> sitk.Image:
+def _labels(image: sitk.Image, case: Source, name: str) -> sitk.Image:
     """A label image as uint8."""
     values = sitk.GetArrayViewFromImage(image)
     if values.min() < 0 or values.max() > 255 or np.any(values != np.round(values)):
-        raise InputError(f"{case.files[name].name} is not a mask: labels are whole numbers from 0 to 255.")
+        raise InputError(f"{case.called(name)} is not a mask: labels are whole numbers from 0 to 255.")
     return sitk.Cast(image, sitk.sitkUInt8)
 
 

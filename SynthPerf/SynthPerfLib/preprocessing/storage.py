@@ -9,7 +9,7 @@ from typing import Any
 
 import SimpleITK as sitk
 
-from ..case import Case, sidecar_of
+from ..case import Case, Source, sidecar_of
 from ..cohort import Cohort
 from ..errors import InputError
 from ..images import same_grid, write_image, write_json
@@ -21,12 +21,12 @@ MARK = "Prepared"
 """Key of a sidecar that says what preparation did to the image; the whole record is beside the brain mask."""
 
 
-def is_prepared(case: Case) -> bool:
+def is_prepared(case: Source) -> bool:
     """Whether the case was written by :func:`write_prepared`."""
-    return "BRAIN" in case.files and MARK in case.sidecar("BRAIN")
+    return "BRAIN" in case.available and MARK in case.sidecar("BRAIN")
 
 
-def load_prepared(case: Case) -> Prepared:
+def load_prepared(case: Source) -> Prepared:
     """Read what :func:`write_prepared` wrote.
 
     Raises
@@ -38,14 +38,14 @@ def load_prepared(case: Case) -> Prepared:
         raise InputError(f"{case.id} is not prepared: run synthperf prepare first.")
     record = case.sidecar("BRAIN")[MARK]
     images = {name: case.load(name) for name in case.available if name in record["images"]}
-    masks = {name: sitk.Cast(case.load(name), sitk.sitkUInt8) for name in MASKS if name in case.files}
+    masks = {name: sitk.Cast(case.load(name), sitk.sitkUInt8) for name in MASKS if name in case.available}
     for name, image in {**images, **masks}.items():
         if not same_grid(image, masks["BRAIN"]):
-            raise InputError(f"{case.files[name].name} is not on the grid of its prepared case: prepare it again.")
+            raise InputError(f"{case.called(name)} is not on the grid of its prepared case: prepare it again.")
     return Prepared(case.id, images, masks["BRAIN"], masks.get("LESION"), record)
 
 
-def as_prepared(case: Case, modalities: Iterable[str] | None = None) -> Steps[Prepared]:
+def as_prepared(case: Source, modalities: Iterable[str] | None = None) -> Steps[Prepared]:
     """The prepared case: read if it is prepared, made (from ``modalities``, by default all) if not."""
     if is_prepared(case):
         return load_prepared(case)

@@ -123,6 +123,8 @@ def _inside(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     x, y = points.T
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         length = np.hypot(x1 - x0, y1 - y0)
+        if not length:  # a point drawn twice is no side
+            continue
         side = (x1 - x0) * (y - y0) - (x - x0) * (y1 - y0)
         along = (x1 - x0) * (x - x0) + (y1 - y0) * (y - y0)
         on |= (np.abs(side) <= TOUCHING * max(length, 1)) & (along >= 0) & (along <= length**2)

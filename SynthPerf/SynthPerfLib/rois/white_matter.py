@@ -89,12 +89,16 @@ def _midsagittal(brain: sitk.Image) -> np.ndarray:
         return np.zeros(3)
     points = grid.points(voxels)
     step = max(grid.spacing)
-    lines, which = np.unique(np.round(points[:, 1:] / step).astype(int), axis=0, return_inverse=True)
-    left, right = np.full(len(lines), -np.inf), np.full(len(lines), np.inf)
-    np.maximum.at(left, which.ravel(), points[:, 0])
-    np.minimum.at(right, which.ravel(), points[:, 0])
-    design = np.column_stack([np.ones(len(lines)), lines * step])
-    plane: np.ndarray = np.linalg.lstsq(design, (left + right) / 2, rcond=None)[0]
+    lines = np.round(points[:, 1:] / step).astype(int)
+    first = lines.min(axis=0)
+    shape = tuple(lines.max(axis=0) - first + 1)
+    which = np.ravel_multi_index(tuple((lines - first).T), shape)
+    left, right = np.full(np.prod(shape), -np.inf), np.full(np.prod(shape), np.inf)
+    np.maximum.at(left, which, points[:, 0])
+    np.minimum.at(right, which, points[:, 0])
+    seen = np.flatnonzero(np.isfinite(left))
+    design = np.column_stack([np.ones(len(seen)), (np.column_stack(np.unravel_index(seen, shape)) + first) * step])
+    plane: np.ndarray = np.linalg.lstsq(design, (left[seen] + right[seen]) / 2, rcond=None)[0]
     return plane
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import __version__, terminal
+from . import __version__, quantify_cli, terminal
 from .errors import InputError
 from .terminal import Parser, guarded, run
 
@@ -87,13 +87,17 @@ def _parser() -> Parser:
     sub.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda", "mps"))
     sub.add_argument("--out", type=Path, required=True, help="folder of tables and report")
 
+    quantify_cli.add(commands)
+
     sub = command("bench", _bench, "Measure speed and memory as paired ratios in one run.")
     sub.add_argument("--model", type=Path, metavar="BUNDLE", help="the shipped demonstration bundle by default")
     sub.add_argument("--out", type=Path, metavar="FILE.json", help="also write the numbers here")
 
-    sub = command("demo", _demo, "Everything once: new phantom patients, their synthetic maps, the report.")
+    sub = command("demo", _demo, "Everything once: new phantom patients, their synthetic maps, reports, a reading.")
     sub.add_argument("--out", type=Path, required=True, help="folder for all that is made")
-    sub.add_argument("--no-open", action="store_true", help="print where the report is instead of opening it")
+    sub.add_argument(
+        "--no-open", action="store_true", help="print where things are instead of opening them; no reading"
+    )
 
     # The edge alone knows both packages.
     from SynthPerfReaderStudyLib import analysis_cli, study_cli
@@ -223,10 +227,18 @@ def _bench(options: argparse.Namespace) -> int:
 def _demo(options: argparse.Namespace) -> int:
     import webbrowser
 
+    from SynthPerfReaderStudyLib.demo import READER, demo_study
+
     from .workflows import demo
 
     report = run(demo(options.out), "demo")
+    reading = run(demo_study(options.out / "prepared", options.out), "demo study")
     print(f"report: {report}")
-    if not options.no_open and not webbrowser.open(report.resolve().as_uri()):
-        print("No browser was found: open the file above.", file=sys.stderr)
-    return terminal.DONE
+    print(f"the analysis of a reader study of these maps, by simulated readers: {reading.report}")
+    print(f"to read it yourself, blinded: synthperf study read {reading.study} --reader {READER} --open", flush=True)
+    if options.no_open:
+        return terminal.DONE
+    if not webbrowser.open(report.resolve().as_uri()):
+        print("No browser was found: open the files above.", file=sys.stderr)
+        return terminal.DONE
+    return main(["study", "read", str(reading.study), "--reader", READER, "--port", "0", "--open"])

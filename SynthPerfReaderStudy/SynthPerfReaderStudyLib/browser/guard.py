@@ -14,8 +14,8 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from ..people import Person
 from .keyring import COOKIE_SECONDS, Keyring, Refused
-from .people import Person
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -37,7 +37,7 @@ _HEADERS = [
     (b"content-security-policy", _POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
-    (b"referrer-policy", b"no-referrer"),
+    (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
@@ -72,7 +72,7 @@ class Guard:
         cookie: str,
         page_of: Callable[[str], Person | None],
     ) -> None:
-        self._app = app
+        self.app = app
         self._keyring = keyring
         self._origins = origins
         self._hosts = {origin.partition("://")[2] for origin in origins}
@@ -83,7 +83,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let through or refuse."""
         if scope["type"] == "lifespan":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         headers = _headers(scope)
         try:
@@ -106,7 +106,19 @@ class Guard:
         scope.setdefault("state", {})["person"] = person
         # NiceGUI would put what a client writes there into the page.
         scope["headers"] = [pair for pair in scope["headers"] if pair[0].lower() != b"x-forwarded-prefix"]
-        await self._app(scope, receive, _with_headers(send))
+        gone = False
+
+        async def receiving() -> Message:
+            nonlocal gone
+            message = await receive()
+            gone = gone or message["type"] == "http.disconnect"
+            return message
+
+        try:
+            await self.app(scope, receiving, _with_headers(send))
+        except RuntimeError:
+            if not gone:  # a browser that has left gets no answer, and Starlette complains of that
+                raise
 
     def _check_origin(self, scope: Scope, headers: dict[str, str]) -> None:
         if headers.get("host", "") not in self._hosts:

@@ -20,8 +20,8 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 from SynthPerfLib.errors import InputError
 from SynthPerfLib.images import written_whole
 
+from ..people import Person
 from ..records import Role
-from .people import Person
 
 FILE = "seat.json"
 LINK_SECONDS = 14 * 86400

@@ -1,4 +1,4 @@
-"""A room for each reader: the session of this person, which of their windows has it, and which images it may have."""
+"""A room for each reader: the session of this person, which of their windows has it, and which images it may fetch."""
 
 from __future__ import annotations
 
@@ -7,23 +7,30 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Protocol, TypeVar
 
 from SynthPerfLib.errors import InputError
 
 from ..adjudication import open_adjudication
 from ..overview import SessionRow, overview
+from ..people import Person
 from ..reading import Reading
-from ..records import Event, Kind, Receipt, RecordLog, Role
+from ..records import Clock, Event, Kind, Receipt, RecordLog, Role
 from ..session import Session, open_session
 from ..stimuli import StimulusImage
 from ..study import Study
-from ..view import Experience, Monitor, Setting, State, View
-from .people import Person
+from ..view import Experience, Monitor, Setting, State
 
 T = TypeVar("T")
 
 BRAIN = "brain"
+
+
+class Window(Protocol):
+    """A page of the reader."""
+
+    def lost(self) -> None:
+        """Say that another one has the session now."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +54,8 @@ class Room:
     ----------
     session
         None while it is not open here.
-    window
-        Id of the page that has the session; an older page of the same person has lost it.
+    desk
+        The window that has the session.
     now, next
         What may be fetched.
     """
@@ -56,7 +63,7 @@ class Room:
     def __init__(self, study: Study, log: RecordLog, person: Person) -> None:
         self.person = person
         self.session: Session | None = None
-        self.window = ""
+        self.desk: Window | None = None
         self.now: Shown | None = None
         self.next: Shown | None = None
         self._study = study
@@ -73,12 +80,13 @@ class Room:
             If the session refuses it, or is not open.
         """
         async with self._turn:
-            if self.session is None:
-                raise InputError("The session is closed: open it again.")
-            try:
-                return await asyncio.to_thread(step, self.session)
-            finally:
-                await asyncio.to_thread(self._look)
+            return await asyncio.to_thread(self._done, step)
+
+    async def touch(self) -> None:
+        """The reader is there."""
+        async with self._turn:
+            if self.session is not None:
+                self.session.touch()
 
     async def open(self, setting: Setting, experience: Experience | None) -> None:
         """Open the person's next session, or go on where it was left.
@@ -106,20 +114,16 @@ class Room:
         if opened is None:
             return False
         kept = opened.payload
-        setting = Setting("browser", (screen,), kept["room_light"], kept["brightness"], kept["test_pattern"])
         with contextlib.suppress(InputError):  # the set-up page will say what is in the way
+            setting = Setting("browser", (screen,), kept["room_light"], kept["brightness"], kept["test_pattern"])
             await self.open(setting, None)
         return self.session is not None
 
     async def close(self) -> Receipt:
         """Close the session."""
         receipt = await self.do(lambda session: session.close())
-        self.drop()
+        self._drop()
         return receipt
-
-    def drop(self) -> None:
-        """Forget the session; what is recorded stays."""
-        self.session = self.now = self.next = None
 
     @property
     def trained(self) -> bool:
@@ -131,13 +135,8 @@ class Room:
         """The reader's first session that is not complete; None if there is none, or for those who decide."""
         if self.person.role is not Role.READER:
             return None
-        rows = overview(self._study, self._log, self._now()).sessions
+        rows = overview(self._study, self._log, Clock().utc()).sessions
         return next((row for row in rows if row.reader == self.person.name and row.state != "complete"), None)
-
-    def _now(self) -> Any:
-        from ..records import Clock
-
-        return Clock().utc()
 
     def _opened(self, setting: Setting, experience: Experience | None) -> Session:
         if self.person.role is Role.READER:
@@ -154,23 +153,32 @@ class Room:
                 last = None
         return last if last is not None and last.payload["seat"] == "browser" else None
 
+    def _done(self, step: Callable[[Session], T]) -> T:
+        if self.session is None:
+            raise InputError("The session is closed: open it again.")
+        try:
+            result = step(self.session)
+        except InputError:
+            if any(True for _ in self._log.events(after=self._reading.seen, reader=self.person.name)):
+                self._drop()  # another seat has written: what this one knows is not where the reader stands
+            raise
+        self._look()
+        return result
+
+    def _drop(self) -> None:
+        self.session = self.now = self.next = None
+
     def _look(self) -> None:
         """See what is on the screen, and what comes after it."""
-        if self.session is None:
-            return
-        view = self.session.view
-        self.now = Shown(view.stimulus, view.images) if view.state is State.READING else None
-        code = self._after(view)
-        if code is None or self.next is None or self.next.code != code:
-            self.next = None if code is None else Shown(code, dict(self._first_images(code)))
-
-    def _after(self, view: View) -> str | None:
-        """The stimulus that comes next, if the one on the screen is submitted now."""
         assert self.session is not None
         for event in self._log.events(after=self._reading.seen, reader=self.person.name):
-            if event.session == self.session.plan.session:
-                self._reading.apply(event)
-        return self._reading.next(view.stimulus) if view.state is State.READING else None
+            self._reading.apply(event)
+        view = self.session.view
+        reading = view.state is State.READING
+        if reading and (self.now is None or self.now.code != view.stimulus):
+            following = self._reading.next(view.stimulus)
+            self.next = None if following is None else Shown(following, dict(self._first_images(following)))
+        self.now = Shown(view.stimulus, view.images) if reading else None
 
     def _first_images(self, code: str) -> Iterator[tuple[str, StimulusImage]]:
         """What the stimulus shows first, or showed last before it was put aside."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..libraries import RECORD, require
-from . import closeout, conduct, startup
+from . import closeout, conduct, seat, startup
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -45,6 +45,20 @@ def add(commands: Any) -> None:
     sub.add_argument("--without-stimuli", action="store_true", help="only plan: it can be rehearsed, not read")
 
     command("status", conduct.status, "Show the progress of every reader, and what is missing.")
+
+    sub = command(
+        "read",
+        seat.read,
+        "Open the study for reading in a browser, on this machine or behind a TLS proxy; runs until it is stopped.",
+        "Prints a personal link for everyone; each works once.",
+    )
+    sub.add_argument("--reader", metavar="ID", help="only for this person (default: everyone in this folder)")
+    sub.add_argument("--port", type=int, default=8765, metavar="P", help="port to listen on (default 8765; 0: any)")
+    sub.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="where to listen (default: this machine)")
+    sub.add_argument(
+        "--public", metavar="URL", help="address of the TLS proxy in front, e.g. https://reads.example.org"
+    )
+    sub.add_argument("--open", action="store_true", help="open the first link in this machine's browser")
 
     sub = command(
         "verify",

@@ -1,4 +1,4 @@
-"""Who may come in, and in which part."""
+"""Who has a part in a study, and which."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from SynthPerfLib.errors import InputError
 
-from ..adjudication import CONSENSUS
-from ..records import Role
-from ..study import Study
+from .adjudication import CONSENSUS
+from .records import Role
+from .study import Study
 
 COORDINATOR = "coordinator"
 """Who coordinates a study whose protocol names nobody for it."""
@@ -16,14 +16,14 @@ COORDINATOR = "coordinator"
 
 @dataclass(frozen=True)
 class Person:
-    """One person, by pseudonym, or the readers together (:data:`~..adjudication.CONSENSUS`)."""
+    """One person, by pseudonym, or the readers together (:data:`~.adjudication.CONSENSUS`)."""
 
     name: str
     role: Role
 
 
 def people_of(study: Study, only: str | None = None) -> tuple[Person, ...]:
-    """Everyone who has a page in this study: its readers; in the coordinator's folder also those who decide and
+    """Everyone who has a part in this study: its readers; in the coordinator's folder also those who decide and
     coordinate.
 
     Parameters
@@ -37,7 +37,7 @@ def people_of(study: Study, only: str | None = None) -> tuple[Person, ...]:
         If there is no such person.
     """
     people = [Person(reader, Role.READER) for reader in study.allocation.readers]
-    if (study.folder / "protocol.yaml").is_file():
+    if is_whole(study):
         protocol = study.protocol
         if protocol.adjudication is not None and protocol.adjudication.by == CONSENSUS:
             people.append(Person(CONSENSUS, Role.ADJUDICATOR))
@@ -51,3 +51,8 @@ def people_of(study: Study, only: str | None = None) -> tuple[Person, ...]:
     if not found:
         raise InputError(f"{only} has no part in this study: choose from {', '.join(p.name for p in people)}.")
     return found
+
+
+def is_whole(study: Study) -> bool:
+    """Whether it is the coordinator's folder, not a reader's copy."""
+    return (study.folder / "protocol.yaml").is_file()

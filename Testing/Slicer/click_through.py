@@ -15,7 +15,19 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import slicer
-from driving import click, click_in_view, clicks_away, errors_since, log_row, open_panel, pause, run, shoot, wait_until
+from driving import (
+    choose,
+    click,
+    click_in_view,
+    clicks_away,
+    errors_since,
+    log_row,
+    open_panel,
+    pause,
+    run,
+    shoot,
+    wait_until,
+)
 from SynthPerfLib.desktop.model_section import SHIPPED
 from SynthPerfLib.resources import resource
 
@@ -136,11 +148,16 @@ class Walk:
         shoot(SHOTS, "compare")
         for button in (self.compare.flickerButton, self.compare.flickerButton, self.compare.fitButton):
             click(button)
-        for box in (self.compare.coloursBox, self.compare.overBox, self.compare.moreBox, self.compare.planeBox):
+        for box in (self.compare.coloursBox, self.compare.planeBox):
             for index in (*range(box.count), 0):
-                box.currentIndex = index
-                pause(0.1)
-        pause(0.5)
+                choose(box, index)
+        choose(self.compare.overBox, 2)
+        shoot(SHOTS, "overlay")
+        choose(self.compare.overBox, 0)
+        for index, name in enumerate(("nothing more", "difference", "checkerboard")):
+            choose(self.compare.moreBox, index)
+            shoot(SHOTS, name)
+        choose(self.compare.moreBox, 0)
 
     def measured(self) -> None:
         """A disc by one click, the white matter opposite, the table; the value under the mouse."""
@@ -152,7 +169,7 @@ class Walk:
         value = self.compare.valuesTable.item(self.compare.valuesTable.rowCount - 1, 1)
         assert value is not None
         assert value.text(), "no value is shown under the mouse"
-        click(self.measure.discButton)
+        assert not self.measure.discButton.checked, "the tool is still on after its one disc"
         click(self.measure.suggestButton)
         pause(0.5)
         assert self.measure.regionsTable.rowCount == 2, self.said

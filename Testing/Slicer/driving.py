@@ -78,11 +78,22 @@ def click(widget: Any, double: bool = False) -> None:
     assert widget.isVisible(), f"{name} is hidden"
     assert widget.enabled, f"{name} is disabled: {widget.toolTip}"
     _bring_into_view(widget)
-    across = 10 if widget.inherits("QCheckBox") else widget.width // 2
-    place = widget.mapToGlobal(qt.QPoint(across, widget.height // 2))
+    place, before = _place(widget), None
+    while place != before:  # what was just opened finds its place first
+        pause(0.1)
+        place, before = _place(widget), place
     _press(place, expected=widget)
     if double:
         _press(place)  # on whatever lies there now
+
+
+def choose(box: Any, index: int) -> None:
+    """Choose an entry of a combo box with the keyboard."""
+    for key in (qt.Qt.Key_Home, *[qt.Qt.Key_Down] * index):
+        for kind in (qt.QEvent.KeyPress, qt.QEvent.KeyRelease):
+            qt.QApplication.sendEvent(box, qt.QKeyEvent(kind, key, qt.Qt.NoModifier))
+    pause(0.1)
+    assert box.currentIndex == index, f"{box.objectName} has no entry {index} that can be chosen"
 
 
 def click_in_view(name: str, across: float, down: float) -> None:
@@ -131,6 +142,11 @@ def shoot(folder: Path | None, name: str) -> None:
         pause(0.3)
         folder.mkdir(parents=True, exist_ok=True)
         slicer.util.mainWindow().grab().save(str(folder / f"{name}.png"))
+
+
+def _place(widget: Any) -> Any:
+    across = 10 if widget.inherits("QCheckBox") else widget.width // 2
+    return widget.mapToGlobal(qt.QPoint(across, widget.height // 2))
 
 
 def _bring_into_view(widget: Any) -> None:

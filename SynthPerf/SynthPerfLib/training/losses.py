@@ -38,11 +38,10 @@ def ssim_map(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def map_loss(
     map_: torch.Tensor, target: torch.Tensor, brain: torch.Tensor, lesion: torch.Tensor, recipe: Recipe
 ) -> torch.Tensor:
-    """Absolute error (lesions weighted), squared error and 1 - SSIM, over the brain; each sample counts the same.
+    """Absolute and squared error (lesions weighted) and 1 - SSIM, over the brain; each sample counts the same.
 
     The squared error, on maps cut at the top of the evaluation's range as PSNR is, keeps vessels and hot lesions from
-    being given up as outliers, which the absolute error alone does. Lesions have no greater weight in it: what no input
-    tells about them would be noise to all else.
+    being given up as outliers, which the absolute error alone does.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ def map_loss(
     """
     weight = brain * (1.0 + (recipe.lesion_weight - 1.0) * lesion)
     shown, real = (map_ * brain).clamp(max=SSIM_RANGE), target.clamp(max=SSIM_RANGE)
-    error = _mean((map_ - target).abs(), weight) + recipe.squared_weight * _mean((shown - real).square(), brain)
+    error = _mean((map_ - target).abs(), weight) + recipe.squared_weight * _mean((shown - real).square(), weight)
     inside = brain[:, :, 3:-3, 3:-3]
     similarity = _mean(ssim_map(shown, real), inside)
     return (error + recipe.ssim_weight * (1.0 - similarity)).mean()

@@ -19,6 +19,7 @@ MODULES = (ROOT / "SynthPerf", ROOT / "SynthPerfReaderStudy")
 LIBRARIES = tuple(module / f"{module.name}Lib" for module in MODULES)
 SOURCES = sorted(path for library in LIBRARIES for path in library.rglob("*.py"))
 HEAVY = {"torch", "sklearn", "skimage", "matplotlib", "nilearn", "pandas", "lightning_fabric", "tensorboard"}
+WEB = {"nicegui", "fastapi", "starlette", "uvicorn", "socketio", "itsdangerous"}
 SLICER = {"slicer", "qt", "ctk", "vtk", "vtkmodules"}
 OUTSIDE_CMAKE = {"CMakeLists.txt", "README.md"}
 DISTRIBUTIONS = {
@@ -122,6 +123,8 @@ def test_a_module_keeps_the_rules(path: Path) -> None:
     assert text.count("\n") <= 400, "is it still one thing?"
     if "desktop" not in path.relative_to(ROOT).parts:
         assert not used & SLICER
+    if "browser" not in path.relative_to(ROOT).parts:
+        assert not used & WEB
     assert not used & {"pickle", "dill", "joblib", "shelve", "marshal"}
     for node in ast.walk(ast.parse(text)):
         assert not (isinstance(node, ast.ExceptHandler) and node.type is None), "a bare except"

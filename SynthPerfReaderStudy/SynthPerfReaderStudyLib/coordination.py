@@ -15,10 +15,9 @@ from SynthPerfLib.jobs import Steps
 from .material import Material
 from .overview import Overview, overview
 from .planning import plan
-from .protocol import Protocol, load_protocol
+from .protocol import Protocol, load_protocol, with_readers
 from .records import Clock, Event, RecordLog
 from .study import Study
-from .study_cli.startup import _with_readers as protocol_with_readers
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def create(
 ) -> Steps[Study]:
     """As :meth:`.Study.create`, with other readers than the protocol's if any are given."""
     with tempfile.TemporaryDirectory() as folder:
-        chosen = protocol_with_readers(str(protocol), readers, Path(folder)) if readers else protocol
+        chosen = with_readers(protocol, readers, Path(folder)) if readers else protocol
         return (yield from Study.create(chosen, cohort, out, seed=seed, bundle=bundle or None))
 
 
@@ -53,7 +52,7 @@ def balance(protocol: str | Path, cohort: Path, readers: Sequence[str], seed: in
         As :meth:`.Study.create`.
     """
     with tempfile.TemporaryDirectory() as folder:
-        loaded = load_protocol(protocol_with_readers(str(protocol), readers, Path(folder)) if readers else protocol)
+        loaded = load_protocol(with_readers(protocol, readers, Path(folder)) if readers else protocol)
     material = Material.of(loaded.protocol, Cohort.open(cohort), cohort, bundle or None)
     reads = plan(loaded.protocol, material.subjects, seed)
     truth = {subject.id: subject.truth for subject in material.subjects}

@@ -60,6 +60,14 @@ class Walk:
         scene = slicer.mrmlScene
         return {scene.GetNthNode(i).GetID() for i in range(scene.GetNumberOfNodes()) if _is_volume(scene.GetNthNode(i))}
 
+    def places(self) -> set[tuple[float, float]]:
+        """Slice (mm) and zoom (mm to a pixel) of the views of the comparison: one, if all is well."""
+        nodes = [pane.slice_node for pane in self.panel.compare.compare.views.panes.visible()]
+        return {
+            (round(node.GetSliceOffset(), 2), round(node.GetFieldOfView()[0] / node.GetDimensions()[0], 3))
+            for node in nodes
+        }
+
     def idle(self) -> None:
         wait_until(lambda: not self.panel.runner.busy)
 
@@ -157,6 +165,9 @@ class Walk:
         for index, name in enumerate(("nothing more", "difference", "checkerboard")):
             choose(self.compare.moreBox, index)
             shoot(SHOTS, name)
+            pause(0.5)
+            places = self.places()
+            assert len(places) == 1, f"the views look at different places: {places}"
         choose(self.compare.moreBox, 0)
 
     def measured(self) -> None:

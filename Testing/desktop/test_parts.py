@@ -118,8 +118,10 @@ class CardTest(unittest.TestCase):
     """The card of the model that ships."""
 
     def test_the_card_says_what_must_be_known(self) -> None:
-        card = card_html(Bundle.open(host.BUNDLE))
-        for words in ("Research use only", "ASL cerebral blood flow", "mL/100 g/min", "149 cases, all simulated"):
+        bundle = Bundle.open(host.BUNDLE)
+        card = card_html(bundle)
+        cases = f"{bundle.metadata['training']['cases']} cases, all simulated"
+        for words in ("Research use only", "ASL cerebral blood flow", "mL/100 g/min", cases):
             assert words in card
         assert "structural similarity (SSIM), 0 to 1 (validation)" in card
         assert "any of them" in card

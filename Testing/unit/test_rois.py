@@ -324,6 +324,12 @@ def test_overlap_fluid_and_size_are_named():
     assert check_nawm(fluid, (), around) == ("nawm_1: 4 % of it looks like cerebrospinal fluid.",)
     with_t2 = Surroundings(brain, images={"T2": t2})
     assert check_nawm(fluid, (), with_t2) == ("nawm_1: 100 % of it looks like cerebrospinal fluid.",)
+    other_grid = volume(size=(120, 120, 60), spacing=(3, 3, 3), values=np.full((60, 120, 120), 40.0))
+    raw = sitk.Cast(sitk.Resample(brain, other_grid) != 0, sitk.sitkFloat32) * 260.0 + sitk.Cast(
+        other_grid, sitk.sitkFloat32
+    )
+    whole = Surroundings(brain, images={"T2": raw, "T1": raw})
+    assert check_nawm(rois.disc("nawm_1", brain, (-30, -40, 0)), (), whole) == (), "air does not say what is typical"
     assert check_nawm(rois.disc("nawm_1", brain, (-30, -40, 0), area=8), (), Surroundings(brain)) == (
         "nawm_1 is small: 8 mm2, 25 mm2 are due.",
         "nawm_1 has only 2 voxel(s): its mean is uncertain.",

@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 import SimpleITK as sitk
 
+from ..images import resample
 from .copying import copy_to
 from .drawing import WANG_AREA, from_mask
 from .grid import Grid
@@ -128,9 +129,10 @@ def _fluid(nawm: Roi, around: Surroundings) -> float:
         if name == "ADC":
             shares.append(float(np.mean(values > _CSF_ADC)))
             continue
-        inside = sitk.GetArrayViewFromImage(image)
-        if around.brain is not None and Grid.of(around.brain).same(grid):
-            inside = inside[sitk.GetArrayViewFromImage(around.brain) != 0]
+        if around.brain is None:
+            continue  # background and scalp would say what is typical
+        brain = resample(around.brain, image, nearest=True)
+        inside = sitk.GetArrayViewFromImage(image)[sitk.GetArrayViewFromImage(brain) != 0]
         typical = float(np.median(inside[inside > 0])) if np.any(inside > 0) else 0.0
         fluid = values < _CSF_T1_SHARE * typical if name == "T1" else values > _CSF_T2_SHARE * typical
         shares.append(float(np.mean(fluid)))

@@ -15,7 +15,7 @@ from .design import (
     Truth,
 )
 from .images import Arm, Display, Image, Roi, RoiTask
-from .loading import LoadedProtocol, json_schema, load_protocol, shipped_protocols
+from .loading import LoadedProtocol, json_schema, load_protocol, shipped_protocols, with_readers
 from .models import Form, Protocol
 from .questions import (
     Choice,
@@ -58,4 +58,5 @@ __all__ = [
     "load_protocol",
     "shipped_protocols",
     "telling_words",
+    "with_readers",
 ]

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 from SynthPerfLib.errors import InputError
+from SynthPerfLib.images import written_whole
 
 from .checks import Wrong
 from .models import Protocol
@@ -65,6 +66,27 @@ def load_protocol(name_or_file: str | Path) -> LoadedProtocol:
         raise InputError(f"{path.name} is too large for a protocol: give the YAML file of one.")
     content = path.read_bytes()
     return LoadedProtocol(_parsed(content, path.name), content, hashlib.sha256(content).hexdigest())
+
+
+def with_readers(protocol: str | Path, readers: Sequence[str], folder: Path) -> Path:
+    """The protocol with other readers (its adjudicators and coordinators stay), as a file in ``folder``.
+
+    Raises
+    ------
+    InputError
+        As :func:`load_protocol`; also if one of the readers has another role in it.
+    """
+    content = yaml.safe_load(load_protocol(protocol).content)
+    known = {reader["id"]: reader for reader in content["readers"]}
+    others = [reader for reader in content["readers"] if reader.get("role", "reader") != "reader"]
+    for reader in readers:
+        if reader in {other["id"] for other in others}:
+            raise InputError(f"{reader} has another role in the protocol: choose another id for the reader.")
+    content["readers"] = [*(known.get(reader, {"id": reader}) for reader in readers), *others]
+    path = folder / Path(protocol).with_suffix(".yaml").name
+    with written_whole(path) as temporary:
+        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
+    return path
 
 
 def json_schema() -> dict[str, Any]:

@@ -5,11 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
-from SynthPerfLib.errors import InputError
-from SynthPerfLib.images import written_whole
 from SynthPerfLib.terminal import DONE, run
 
 from .words import listed, numbers, opened, tell
@@ -17,12 +14,13 @@ from .words import listed, numbers, opened, tell
 
 def create(options: argparse.Namespace) -> int:
     """Make a study."""
+    from ..protocol import with_readers
     from ..study import LOG, Study
 
     with tempfile.TemporaryDirectory() as folder:
         protocol = options.protocol
         if options.readers is not None:
-            protocol = _with_readers(protocol, listed(options.readers, "--readers"), Path(folder))
+            protocol = with_readers(protocol, listed(options.readers, "--readers"), Path(folder))
         steps = Study.create(
             protocol,
             options.cohort,
@@ -100,23 +98,3 @@ def schema(_options: argparse.Namespace) -> int:
 
     print(json.dumps(json_schema(), indent=2))
     return DONE
-
-
-def _with_readers(protocol: str, readers: Sequence[str], folder: Path) -> Path:
-    """The protocol with other readers (its adjudicators and coordinators stay), as a file in ``folder``."""
-    import yaml
-
-    from ..protocol import load_protocol
-
-    loaded = load_protocol(protocol)
-    content = yaml.safe_load(loaded.content)
-    known = {reader["id"]: reader for reader in content["readers"]}
-    others = [reader for reader in content["readers"] if reader.get("role", "reader") != "reader"]
-    for reader in readers:
-        if reader in {other["id"] for other in others}:
-            raise InputError(f"--readers: {reader} has another role in the protocol: choose another id.")
-    content["readers"] = [*(known.get(reader, {"id": reader}) for reader in readers), *others]
-    path = folder / Path(protocol).with_suffix(".yaml").name
-    with written_whole(path) as temporary:
-        temporary.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True), encoding="utf-8")
-    return path

@@ -98,10 +98,11 @@ def test_a_failure_of_the_child_is_told_in_its_words(a_case: Case) -> None:
 
 def test_cancelling_ends_the_child_and_removes_what_it_had(a_case: Case) -> None:
     before = temporary_folders()
+    others = _children()
     job = Job(prepare_apart(loaded(a_case), NAMES, sys.executable))
     while job.step() and "starting" not in job.progress.words:
         pass
-    children = _children()
+    children = _children() - others
     assert children
     job.cancel()
     assert job.state is State.CANCELLED
@@ -126,10 +127,11 @@ def test_a_program_that_is_not_there_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no such signal")
 def test_a_child_that_is_killed_is_said(a_case: Case) -> None:
+    others = _children()
     job = Job(prepare_apart(loaded(a_case), NAMES, sys.executable))
     while job.step() and "starting" not in job.progress.words:
         pass
-    for child in _children():
+    for child in _children() - others:
         os.kill(child, 9)
     with pytest.raises(SynthPerfError, match="ended from outside"):
         job.run()

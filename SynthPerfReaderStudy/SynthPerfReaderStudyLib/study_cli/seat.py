@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,9 @@ def read(options: argparse.Namespace) -> int:
             link = next(iter(links.values()))
             Thread(target=webbrowser.open, args=(link,), daemon=True).start()  # some browsers return when they end
 
-    try:
+    with suppress(
+        KeyboardInterrupt
+    ):  # where Ctrl+C is ignored, as in the background of a shell, the server just returns
         serve(study, people, address, tell)
-    except KeyboardInterrupt:
-        print("Stopped. Sessions go on where they were left.", file=sys.stderr)
+    print("Stopped. Sessions go on where they were left.", file=sys.stderr)
     return DONE

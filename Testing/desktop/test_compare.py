@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import host  # noqa: F401  (first: it finds Qt, or puts the stand-ins in place)
+import host  # first: it finds Qt, or puts the stand-ins in place
 import numpy as np
 import qt
 import slicer
 from section_case import SectionCase
 from SynthPerfLib.desktop import nodes
 from SynthPerfLib.desktop.compare_section import CompareSection
+from SynthPerfLib.desktop.measure_section import MeasureSection
 
 
 class CompareTest(SectionCase):
@@ -100,6 +101,55 @@ class CompareTest(SectionCase):
         assert abs(self.panes.visible()[0].composite_node.GetForegroundOpacity() - (0.7)) < 1e-6
         self.choose(self.ui.planeBox, "Patient's axial plane")
         assert self.section.compare.look.plane == ""
+
+    def test_a_map_over_the_anatomy_is_seen_in_linked_views(self) -> None:
+        self.fill()
+        self.ui.compareButton.click()
+        if not host.IN_SLICER:
+            follow_opacities(self.panes.visible())
+        self.choose(self.ui.overBox, "Synthetic CBV")
+        self.ui.opacitySlider.value = 70
+        composites = [pane.composite_node for pane in self.panes.visible()]
+        assert np.allclose([node.GetForegroundOpacity() for node in composites], [0.7] * 3 + [0.0] * 3)
+        self.press("F")
+        self.press("F")
+        assert np.allclose([node.GetForegroundOpacity() for node in composites], [0.7] * 3 + [0.0] * 3)
+        assert all(node.GetLinkedControl() for node in composites)
+
+    def test_it_fits_a_small_screen_and_no_value_is_cut_off(self) -> None:
+        self.fill()
+        self.choose(self.ui.moreBox, "Difference of two maps")
+        self.ui.compareButton.click()
+        assert self.section.widget.layout().minimumSize().width() <= 360
+        table = self.ui.valuesTable
+        table.setFixedWidth(220)
+        self.parent.show()
+        self.addCleanup(self.parent.hide)
+        self.choose(self.ui.moreBox, "Nothing")
+        self.choose(self.ui.moreBox, "Difference of two maps")
+        host.let_work()
+        header = table.horizontalHeader()
+        assert header.sectionSize(0) + header.sectionSize(1) == 220 - 2 * table.frameWidth
+        self.views.pointed.emit((10.0, -5.0, 3.0))
+        host.let_work()
+        assert header.sectionSize(1) >= table.sizeHintForColumn(1)
+        assert header.sectionSize(0) + header.sectionSize(1) == 220 - 2 * table.frameWidth
+
+    def test_the_unit_of_a_mean_stands_beside_it_whole(self) -> None:
+        self.fill()
+        measure = MeasureSection(self.parent, self.workspace, self.views)
+        measure.measure.draw_disc((-40.0, -5.0, 3.0), self.workspace.map, "lesion")
+        table = measure.ui.measuresTable
+        table.setFixedWidth(340)
+        self.parent.show()
+        self.addCleanup(self.parent.hide)
+        measure.refresh()
+        host.let_work()
+        header = table.horizontalHeader()
+        seen = [header.logicalIndex(place) for place in range(4)]
+        assert [table.horizontalHeaderItem(column).text() for column in seen] == ["Region", "Map", "Mean", "Unit"]
+        assert all(header.sectionSize(n) >= table.sizeHintForColumn(n) for n in range(table.columnCount))
+        measure.cleanup()
 
     def test_one_more_view(self) -> None:
         self.fill()
@@ -196,3 +246,21 @@ class CompareTest(SectionCase):
             for widget in self.section.widget.findChildren(getattr(qt, kind)):
                 if widget.name and not widget.name.startswith("qt_"):
                     assert widget.toolTip, widget.name
+
+
+def follow_opacities(panes: list[Any]) -> None:
+    """What the bar above each of Slicer's views does: it hands an opacity that changed on to the linked views."""
+
+    def follow(pane: Any) -> None:
+        node, last = pane.composite_node, [pane.composite_node.GetForegroundOpacity()]
+
+        def changed(*_: Any) -> None:
+            if node.GetForegroundOpacity() != last[0]:
+                last[0] = node.GetForegroundOpacity()
+                pane.logic.StartSliceCompositeNodeInteraction(node.ForegroundOpacityFlag)
+                pane.logic.EndSliceCompositeNodeInteraction()
+
+        node.AddObserver("ModifiedEvent", changed)
+
+    for pane in panes:
+        follow(pane)

@@ -26,6 +26,19 @@ class Corner:
         self.texts[place] = text
 
 
+class Bar:
+    """The controls above a view."""
+
+    def __init__(self) -> None:
+        self.hidden = False
+
+    def isHidden(self) -> bool:
+        return self.hidden
+
+    def setVisible(self, visible: bool) -> None:
+        self.hidden = not visible
+
+
 class Manager:
     """A layout manager whose widgets follow the layout node."""
 
@@ -35,6 +48,7 @@ class Manager:
         self.logic.SetMRMLScene(scene)
         self.corners: dict[str, Corner] = {}
         self.panes: dict[str, HeadlessPane] = {}
+        self.bars: dict[str, Bar] = {}
 
     def layoutLogic(self) -> Any:
         return self.logic
@@ -56,8 +70,13 @@ class Manager:
         view = SimpleNamespace(
             renderWindow=lambda: window, interactor=lambda: pane.interactor, cornerAnnotation=lambda: corner
         )
+        bar = self.bars.setdefault(name, Bar())
         return SimpleNamespace(
-            sliceView=lambda: view, sliceLogic=lambda: pane.logic, visible=shown, devicePixelRatioF=lambda: 2.0
+            sliceView=lambda: view,
+            sliceLogic=lambda: pane.logic,
+            sliceController=lambda: bar,
+            visible=shown,
+            devicePixelRatioF=lambda: 2.0,
         )
 
 
@@ -113,6 +132,25 @@ def test_slicers_own_corner_texts_give_way_and_come_back(manager: Any, enabled: 
     panes.restore(before)
     assert annotations.sliceViewAnnotationsEnabled == enabled
     assert annotations.updates == [1] * enabled
+
+
+def test_the_bars_above_the_views_give_way_and_come_back(manager: Any) -> None:
+    panes = SlicerPanes(manager)
+    before = panes.state()
+    manager.sliceWidget("SynthPerf-1-2").sliceController().setVisible(False)  # hidden by someone else
+    for rows in (ROWS, ROWS[:1]):
+        panes.arrange(rows)
+        assert {name for name, bar in manager.bars.items() if bar.hidden} == {*ROWS[0], *ROWS[1]}
+    panes.restore(before)
+    assert {name for name, bar in manager.bars.items() if bar.hidden} == {"SynthPerf-1-2"}
+
+
+def test_views_are_numbered_as_they_stand_now(manager: Any) -> None:
+    panes = SlicerPanes(manager)
+    for columns in (2, 3, 2):
+        panes.arrange([[f"SynthPerf-{row}-{column}" for column in range(1, columns + 1)] for row in (1, 2)])
+        labels = [pane.slice_node.GetLayoutLabel() for pane in panes.visible()]
+        assert labels == [str(number) for number in range(1, 2 * columns + 1)]
 
 
 def test_layouts_are_known_before_the_panel_is_opened(manager: Any) -> None:

@@ -60,6 +60,9 @@ class CompareSection:
         }
         self._over = ""
         self._values = Table(ui.valuesTable, [_("Under the mouse"), _("Value")])
+        header = ui.valuesTable.horizontalHeader()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(1, qt.QHeaderView.ResizeToContents)  # a value is never cut off, a long name may be
         ui.compareButton.connect("clicked()", self._toggle)
         ui.lowBox.connect("valueChanged(double)", self._set_range)
         ui.highBox.connect("valueChanged(double)", self._set_range)
@@ -209,6 +212,9 @@ class CompareSection:
         ui.crosshairBox.checked = look.crosshair
         self._show_range()
         self._show_values(None)
+        # Anew each time: the table makes every column as wide as its cells when its rows change.
+        for mode in (qt.QHeaderView.Interactive, qt.QHeaderView.Stretch):
+            ui.valuesTable.horizontalHeader().setSectionResizeMode(0, mode)
         self._keys.switch(self._open and compare.views.active)
 
     def _show_range(self) -> None:

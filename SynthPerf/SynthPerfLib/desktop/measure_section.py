@@ -69,6 +69,10 @@ class MeasureSection:
         ui.segmentationBox.setMRMLScene(workspace.scene)
         self._regions = Table(ui.regionsTable, [_("Region"), _("What it is"), _("Drawn on"), _("Area")])
         self._measures = Table(ui.measuresTable, [_(heading) for heading in TABLE.values()])
+        # Every column is as wide as its cells, a narrow panel scrolls; the unit stands where no scrolling is needed.
+        header, columns = ui.measuresTable.horizontalHeader(), list(TABLE)
+        header.setStretchLastSection(False)
+        header.moveSection(columns.index("unit"), columns.index("mean") + 1)
         ui.discButton.connect("toggled(bool)", self.tool.switch)
         ui.suggestButton.connect("clicked()", lambda: self._guarded(self._suggest))
         ui.adoptButton.connect("clicked()", lambda: self._guarded(self._adopt))

@@ -62,6 +62,7 @@ class SlicerPanes:
         self._node = layout_manager.layoutLogic().GetLayoutNode()
         self._annotations = annotations
         self._names: list[str] = []
+        self._barless: set[str] = set()
         self.scene = self._node.GetScene()
 
     def arrange(self, rows: Sequence[Sequence[str]]) -> None:
@@ -73,6 +74,14 @@ class SlicerPanes:
         self._node.SetViewArrangement(number)
         self._names = [name for row in rows for name in row]
         self._show_annotations(False)
+        for number, pane in enumerate(self.visible(), 1):
+            # The layout labels only views that are new: those that were there keep the label of an earlier layout.
+            pane.slice_node.SetLayoutLabel(str(number))
+            # A bar needs more width than a view has in a small window, and says again what our texts say.
+            bar = self._bar(pane.name)
+            if bar is not None and not bar.isHidden():
+                bar.setVisible(False)
+                self._barless.add(pane.name)
 
     def when_sized(self, call: Callable[[], Any]) -> None:
         qt.QTimer.singleShot(0, call)
@@ -98,6 +107,15 @@ class SlicerPanes:
         for name in state["maximized"]:
             self._node.AddMaximizedViewNode(self.scene.GetNodeByID(name))
         self._show_annotations(bool(state["annotations"]))
+        for bar in map(self._bar, self._barless):
+            if bar is not None:
+                bar.setVisible(True)
+        self._barless.clear()
+
+    def _bar(self, name: str) -> Any | None:
+        """The controls above a view; None if the view went with its scene."""
+        widget = self._manager.sliceWidget(name)
+        return None if widget is None else widget.sliceController()
 
     def _show_annotations(self, on: bool) -> None:
         if self._annotations is None or bool(self._annotations.sliceViewAnnotationsEnabled) == on:

@@ -111,8 +111,8 @@ class Views:
             self._watch(pane)
         self._fill()
         if place is not None and before_this == self._fitted:
-            for pane in panes:
-                geometry.go(pane.slice_node, place)
+            self._go(place)
+            self.panes.when_sized(partial(self._go, place))  # a view that is new has not got its size yet
         elif reference is not None:
             same_head = place is not None and before_this is not None and before_this[0] is reference
             self._fit(place.centre if place is not None and same_head else geometry.middle(reference))
@@ -202,9 +202,12 @@ class Views:
         return 0 if self._crosshair_node is None else int(self._crosshair_node.GetCrosshairMode())
 
     def _fit(self, point: np.ndarray) -> None:
-        place = None
+        first = next(self._own(), None)
+        if first is not None:
+            self._go(geometry.whole(self._reference, first.slice_node, point))
+
+    def _go(self, place: geometry.Place) -> None:
         for pane in self._own():
-            place = place or geometry.whole(self._reference, pane.slice_node, point)
             geometry.go(pane.slice_node, place)
 
     def _own(self) -> Iterator[Pane]:
@@ -212,7 +215,11 @@ class Views:
 
     def _fill(self) -> None:
         """Give every view its image, what lies over it, and its texts."""
-        for pane in self._own():
+        panes = list(self._own())
+        linked = [pane.composite_node.GetLinkedControl() for pane in panes]
+        for pane in panes:  # a linked view would hand its opacity on to the others, that of a map to the anatomy
+            pane.composite_node.SetLinkedControl(False)
+        for pane in panes:
             image = self._cells[pane.name]
             if self.flickering and image is not None and image.is_map:
                 image = self._anatomy
@@ -223,6 +230,8 @@ class Views:
             composite.SetForegroundOpacity(opacity)
             composite.SetLabelVolumeID(None)
             self._title(pane, image, over if opacity > 0 else None)
+        for pane, link in zip(panes, linked, strict=True):
+            pane.composite_node.SetLinkedControl(link)
 
     def _above(self, image: Shown | None) -> tuple[Shown | None, float]:
         """What lies over an image, and how dense."""

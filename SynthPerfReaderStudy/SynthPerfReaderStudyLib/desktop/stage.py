@@ -170,7 +170,6 @@ class Stage:
     def flicker(self) -> None:
         """Anatomy in the place of the maps, and back."""
         self.views.flicker()
-        self._blend()
         self._moved()
 
     def overlay(self) -> None:
@@ -188,13 +187,7 @@ class Stage:
         maps = self._shown_maps()
         over = maps[self._over - 1] if 0 < self._over <= len(maps) else None
         self.views.set_over(over, _OPACITIES[self._opacity])
-        self._blend()
         self._moved()
-
-    def _blend(self) -> None:
-        """Linked views take over the opacity of the one that was set last: all get the same."""
-        for pane in self.panes.visible():
-            pane.composite_node.SetForegroundOpacity(_OPACITIES[self._opacity])
 
     def _shown_maps(self) -> list[Shown]:
         return [image for image in self.views.images if image.is_map]

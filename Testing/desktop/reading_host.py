@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import sys
 import tempfile
+import unittest
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -294,3 +295,24 @@ def settings_put_away() -> SimpleNamespace:
     before = settings.value(key)
     settings.remove(key)
     return SimpleNamespace(restore=lambda: settings.setValue(key, before) if before else settings.remove(key))
+
+
+class RoomsCase(unittest.TestCase):
+    """Rooms for each test; the tiny patients are made once."""
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        cls.studies = Studies()
+
+    @classmethod
+    def tearDownClass(cls) -> None:
+        cls.studies.end()
+
+    def setUp(self) -> None:
+        self.settings = settings_put_away()
+        self.rooms: list[Room] = []
+
+    def tearDown(self) -> None:
+        for room in self.rooms:
+            room.end()
+        self.settings.restore()

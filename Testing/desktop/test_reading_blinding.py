@@ -9,7 +9,7 @@ from unittest import mock
 
 import host  # noqa: F401  first: it finds Qt, or puts the stand-ins in place
 import qt
-from reading_host import Room, Studies, settings_put_away, settle
+from reading_host import Room, RoomsCase, settle
 from SynthPerfReaderStudyLib.leaks import scan_texts, words_of
 from SynthPerfReaderStudyLib.view import State
 from tiny_studies import LESION, Calendar
@@ -17,25 +17,8 @@ from tiny_studies import LESION, Calendar
 READERS = [{"id": "R1"}, {"id": "R2"}]
 
 
-class BlindingTest(unittest.TestCase):
+class BlindingTest(RoomsCase):
     """One study; a room for each test."""
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.studies = Studies()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.studies.end()
-
-    def setUp(self) -> None:
-        self.settings = settings_put_away()
-        self.rooms: list[Room] = []
-
-    def tearDown(self) -> None:
-        for room in self.rooms:
-            room.end()
-        self.settings.restore()
 
     def room(self, study: Any, begin: bool = True) -> Room:
         room = Room(study.folder, Calendar())

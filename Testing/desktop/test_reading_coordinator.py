@@ -11,7 +11,7 @@ from unittest import mock
 
 import host  # first: it finds Qt, or puts the stand-ins in place
 import qt
-from reading_host import Room, Studies, settings_put_away, settle
+from reading_host import Room, RoomsCase, settle
 from SynthPerfReaderStudyLib.adjudication import decisions
 from SynthPerfReaderStudyLib.records import Kind
 from SynthPerfReaderStudyLib.study import Study
@@ -20,25 +20,8 @@ from SynthPerfReaderStudyLib.view import State
 READERS = [{"id": "R1"}, {"id": "R2"}]
 
 
-class CoordinatorTest(unittest.TestCase):
+class CoordinatorTest(RoomsCase):
     """A panel for each test; the tiny patients are made once."""
-
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.studies = Studies()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.studies.end()
-
-    def setUp(self) -> None:
-        self.settings = settings_put_away()
-        self.rooms: list[Room] = []
-
-    def tearDown(self) -> None:
-        for room in self.rooms:
-            room.end()
-        self.settings.restore()
 
     def room(self, study: Any = None) -> Room:
         room = Room(study.folder if study is not None else None)

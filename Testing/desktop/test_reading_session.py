@@ -14,7 +14,7 @@ import numpy as np
 import qt
 import SimpleITK as sitk
 import slicer
-from reading_host import Room, Studies, settings_put_away
+from reading_host import Room, RoomsCase
 from SynthPerfLib import rois
 from SynthPerfLib.desktop.geometry import place_of as place_of_view
 from SynthPerfLib.desktop.nodes import to_node
@@ -48,26 +48,12 @@ os.kill(os.getpid(), signal.SIGKILL)
 """A reader whose machine dies in the middle of a case."""
 
 
-class ReadingTest(unittest.TestCase):
+class ReadingTest(RoomsCase):
     """A room for each test; the tiny patients are made once."""
 
-    @classmethod
-    def setUpClass(cls) -> None:
-        cls.studies = Studies()
-
-    @classmethod
-    def tearDownClass(cls) -> None:
-        cls.studies.end()
-
     def setUp(self) -> None:
-        self.settings = settings_put_away()
+        super().setUp()
         self.clock = Calendar()
-        self.rooms: list[Room] = []
-
-    def tearDown(self) -> None:
-        for room in self.rooms:
-            room.end()
-        self.settings.restore()
 
     def room(self, study: Any, name: str = "R1", begin: bool = True) -> Room:
         room = Room(study.folder, self.clock)

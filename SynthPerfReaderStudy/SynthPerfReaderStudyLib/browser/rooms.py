@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
 from SynthPerfLib.errors import InputError
 
-from ..adjudication import open_adjudication
-from ..overview import SessionRow, overview
+from ..overview import SessionRow
 from ..people import Person
-from ..reading import Reading
-from ..records import Clock, Event, Kind, Receipt, RecordLog, Role
-from ..session import Session, open_session
+from ..records import Event, Kind, Receipt, RecordLog
+from ..session import Session
+from ..sitting import Sitting
 from ..stimuli import StimulusImage
 from ..study import Study
 from ..view import Experience, Monitor, Setting, State
@@ -52,8 +51,6 @@ class Room:
 
     Attributes
     ----------
-    session
-        None while it is not open here.
     desk
         The window that has the session.
     now, next
@@ -62,14 +59,16 @@ class Room:
 
     def __init__(self, study: Study, log: RecordLog, person: Person) -> None:
         self.person = person
-        self.session: Session | None = None
         self.desk: Window | None = None
         self.now: Shown | None = None
         self.next: Shown | None = None
-        self._study = study
-        self._log = log
+        self._sitting = Sitting(study, log, person)
         self._turn = asyncio.Lock()
-        self._reading = Reading(())
+
+    @property
+    def session(self) -> Session | None:
+        """None while it is not open here."""
+        return self._sitting.session
 
     async def do(self, step: Callable[[Session], T]) -> T:
         """Do something with the session, one thing after the other, without holding up other readers.
@@ -98,8 +97,7 @@ class Room:
         """
         async with self._turn:
             if self.session is None:
-                self.session = await asyncio.to_thread(self._opened, setting, experience)
-                self._reading = Reading(self.session.plan.codes)
+                await asyncio.to_thread(self._sitting.open, setting, experience)
                 await asyncio.to_thread(self._look)
 
     async def resume(self, screen: Monitor) -> bool:
@@ -127,26 +125,17 @@ class Room:
 
     @property
     def trained(self) -> bool:
-        """Whether nothing is to be asked of the person's experience any more."""
-        events = self._log.events(reader=self.person.name, kind=Kind.READER_TRAINED)
-        return self.person.role is not Role.READER or next(events, None) is not None
+        """As :attr:`.Sitting.trained`."""
+        return self._sitting.trained
 
     def due(self) -> SessionRow | None:
-        """The reader's first session that is not complete; None if there is none, or for those who decide."""
-        if self.person.role is not Role.READER:
-            return None
-        rows = overview(self._study, self._log, Clock().utc()).sessions
-        return next((row for row in rows if row.reader == self.person.name and row.state != "complete"), None)
-
-    def _opened(self, setting: Setting, experience: Experience | None) -> Session:
-        if self.person.role is Role.READER:
-            return open_session(self._study, self._log, self.person.name, setting, experience=experience)
-        return open_adjudication(self._study, self._log, self.person.name, setting)
+        """As :meth:`.Sitting.due`."""
+        return self._sitting.due()
 
     def _left_open(self) -> Event | None:
         """The last opening, if the session was never closed after it, and this kind of seat had it."""
         last: Event | None = None
-        for event in self._log.events(reader=self.person.name):
+        for event in self._sitting.log.events(reader=self.person.name):
             if event.kind is Kind.SESSION_OPENED:
                 last = event
             elif event.kind is Kind.SESSION_CLOSED:
@@ -159,35 +148,25 @@ class Room:
         try:
             result = step(self.session)
         except InputError:
-            if any(True for _ in self._log.events(after=self._reading.seen, reader=self.person.name)):
+            if self._sitting.look():
                 self._drop()  # another seat has written: what this one knows is not where the reader stands
             raise
         self._look()
         return result
 
     def _drop(self) -> None:
-        self.session = self.now = self.next = None
+        self._sitting.session = self.now = self.next = None
 
     def _look(self) -> None:
         """See what is on the screen, and what comes after it."""
         assert self.session is not None
-        for event in self._log.events(after=self._reading.seen, reader=self.person.name):
-            self._reading.apply(event)
+        self._sitting.look()
         view = self.session.view
         reading = view.state is State.READING
         if reading and (self.now is None or self.now.code != view.stimulus):
-            following = self._reading.next(view.stimulus)
-            self.next = None if following is None else Shown(following, dict(self._first_images(following)))
+            following = self._sitting.following()
+            self.next = None if following is None else Shown(following.code, following.images)
         self.now = Shown(view.stimulus, view.images) if reading else None
-
-    def _first_images(self, code: str) -> Iterator[tuple[str, StimulusImage]]:
-        """What the stimulus shows first, or showed last before it was put aside."""
-        assert self.session is not None
-        stimulus = self._study.stimulus(code)
-        stage = max(self._reading.items[code].stage, self.session.plan.first_stage)
-        for row in stimulus.stages[stage - 1]:
-            for name in row:
-                yield name, stimulus.images[name]
 
 
 class Rooms:

@@ -17,7 +17,7 @@ from ..people import Person, is_whole, people_of
 from ..records import Clock, Receipt, Role
 from ..sitting import Sitting
 from ..study import Study
-from ..view import Experience
+from ..view import Experience, Setting
 from .chrome import Chrome
 from .desk import Desk
 from .place import Place, in_the_way, monitors
@@ -88,7 +88,7 @@ class ReaderSection:
         why, session, trained, begin = "Say who you are.", "", True, "Begin"
         if isinstance(person, Person):
             try:
-                self._sitting = Sitting(study, person, "slicer", self._clock)
+                self._sitting = Sitting(study, study.records(clock=self._clock), person, self._clock)
                 session, why, begin = self._standing(self._sitting)
                 trained = self._sitting.trained
                 self._fill_in(self._sitting)
@@ -168,7 +168,8 @@ class ReaderSection:
                 "(menu File, Close Scene), so that nothing of them is seen while you read."
             )
         brightness = float(ui.brightnessBox.value) or None
-        sitting.open(monitors(self._place.window), light, brightness, bool(ui.patternBox.checked), experience)
+        screens = monitors(self._place.window)
+        sitting.open(Setting("slicer", screens, light, brightness, bool(ui.patternBox.checked)), experience)
         self.desk = Desk(sitting, self._place.panes, Chrome(self._place), self._ended)
         try:
             self.desk.begin()
@@ -230,7 +231,7 @@ class ReaderSection:
 
     def _let_go(self) -> None:
         if self._sitting is not None and self.desk is None:
-            self._sitting.end()
+            self._sitting.log.close()  # a session that is open stays so, and is gone on with when it is opened again
             self._sitting = None
 
 

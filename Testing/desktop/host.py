@@ -48,6 +48,11 @@ def wait_until(done: Callable[[], bool], seconds: float = 60.0) -> None:
         let_work()
 
 
+def clear(scene: Any) -> None:
+    """Empty a test's scene. In Slicer the nodes of which there is one only stay: others hold on to them."""
+    scene.Clear(not IN_SLICER)
+
+
 def a_scene() -> Any:
     """A scene: that of Slicer, emptied, or one of its own."""
     if IN_SLICER:

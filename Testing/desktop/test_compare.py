@@ -24,7 +24,7 @@ class CompareTest(SectionCase):
     def tearDown(self) -> None:
         self.section.cleanup()
         self.workspace.cleanup()
-        self.scene.Clear(True)
+        host.clear(self.scene)
 
     def titles(self) -> list[str]:
         """What is written above the views that are on the screen."""

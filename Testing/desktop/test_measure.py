@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import host  # noqa: F401  (first: it finds Qt, or puts the stand-ins in place)
+import host
 import numpy as np
 import qt
 import SimpleITK as sitk
@@ -31,7 +31,7 @@ class MeasureTest(SectionCase):
     def tearDown(self) -> None:
         self.section.cleanup()
         self.workspace.cleanup()
-        self.scene.Clear(True)
+        host.clear(self.scene)
 
     def show(self, node: Any) -> Any:
         """Show an image in the user's own view; gives that view."""

@@ -63,7 +63,7 @@ class PanelTest(unittest.TestCase):
 
     def tearDown(self) -> None:
         self.panel.cleanup()
-        self.scene.Clear(True)
+        host.clear(self.scene)
         qt.QSettings().setValue("SynthPerf/RecentModels", self.settings or "")
 
     def wait(self) -> None:

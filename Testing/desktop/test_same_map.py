@@ -60,7 +60,7 @@ class SameMapTest(unittest.TestCase):
 
     def tearDown(self) -> None:
         self.panel.cleanup()
-        self.scene.Clear(True)
+        host.clear(self.scene)
 
     def test_read_by_the_panel(self) -> None:
         self.panel.load_case(self.case.folder)

@@ -40,6 +40,21 @@ def a_slicer_scene() -> Any:
     return scene
 
 
+def click(pane: Any, ras: Sequence[float]) -> None:
+    """Press and release the left button at a point (RAS) of a view, headless or Slicer's."""
+    pane.interactor.SetEventInformation(*pixel(pane, ras))
+    pane.interactor.InvokeEvent("LeftButtonPressEvent")
+    pane.interactor.InvokeEvent("LeftButtonReleaseEvent")
+
+
+def pixel(pane: Any, ras: Sequence[float]) -> tuple[int, int]:
+    """The pixel of a view at a point (RAS)."""
+    inverse = vtk.vtkMatrix4x4()
+    vtk.vtkMatrix4x4.Invert(pane.slice_node.GetXYToRAS(), inverse)
+    x, y = inverse.MultiplyPoint((*ras, 1.0))[:2]
+    return round(x), round(y)
+
+
 class HeadlessPane:
     """One slice view; ``draws`` counts the requests to draw it."""
 
@@ -64,20 +79,6 @@ class HeadlessPane:
 
     def aim(self, on: bool) -> None:
         self.aimed = on
-
-    def click(self, ras: Sequence[float]) -> None:
-        """Press and release the left button at a point (RAS)."""
-        x, y = self.xy(ras)
-        self.interactor.SetEventInformation(x, y)
-        self.interactor.InvokeEvent("LeftButtonPressEvent")
-        self.interactor.InvokeEvent("LeftButtonReleaseEvent")
-
-    def xy(self, ras: Sequence[float]) -> tuple[int, int]:
-        """The pixel at a point (RAS)."""
-        inverse = vtk.vtkMatrix4x4()
-        vtk.vtkMatrix4x4.Invert(self.slice_node.GetXYToRAS(), inverse)
-        x, y = inverse.MultiplyPoint((*ras, 1.0))[:2]
-        return round(x), round(y)
 
     def picture(self, path: Path) -> None:
         """Draw it into a PNG file, with segmentations, crosshair and colour bars as Slicer draws them."""

@@ -17,6 +17,7 @@ import host  # first: it finds Qt, or puts the stand-ins in place
 import numpy as np
 import qt
 import slicer
+from slice_panes import click, pixel
 
 _KEPT: list[Any] = []  # what Qt would end if nobody held it
 
@@ -186,14 +187,14 @@ class Room:
         """Click at a point (LPS, mm) of an image, on the slice nearest to it."""
         ras = np.array(lps) * [-1, -1, 1]
         self.desk.stage.views.jump(ras)
-        self.pane(image).click(ras)
+        click(self.pane(image), ras)
 
     def drag(self, image: str, outline: Any) -> None:
         """Press, draw along points (LPS, mm), release."""
         points = np.array(outline) * [-1, -1, 1]
         self.desk.stage.views.jump(points[0])
         pane = self.pane(image)
-        places = [pane.xy(point) for point in points]
+        places = [pixel(pane, point) for point in points]
         pane.interactor.SetEventInformation(*places[0])
         pane.interactor.InvokeEvent("LeftButtonPressEvent")
         for place in places[1:]:

@@ -12,6 +12,7 @@ import numpy as np
 import qt
 import SimpleITK as sitk
 from section_case import SIZE, SectionCase, an_image
+from slice_panes import click, pixel
 from SynthPerfLib.desktop import nodes
 from SynthPerfLib.desktop.measure_section import MeasureSection
 from SynthPerfLib.desktop.views import Views
@@ -46,7 +47,7 @@ class MeasureTest(SectionCase):
         """Choose a kind, press the button, click."""
         self.ui.kindBox.setCurrentIndex(self.ui.kindBox.findText(kind))
         self.ui.discButton.click()
-        self.panes.visible()[0].click(place)
+        click(self.panes.visible()[0], place)
         self.settle()
 
     def settle(self) -> None:
@@ -101,12 +102,13 @@ class MeasureTest(SectionCase):
         self.draw("Tumour", LEFT)
         assert self.section.labels.seen() == [(pane.name, "Tumour 1")]
         label = self.section.labels._labels[0][2]
-        x, y = pane.xy(LEFT)
+        x, y = pixel(pane, LEFT)
         assert np.abs(np.array(label.GetPosition()) - (x + 10, y)).max() < 4
         pane.slice_node.SetSliceOffset(LEFT[2] + 12.0)
         assert self.section.labels.seen() == []
+        assert pane.renderer.HasViewProp(label)
         self.section.cleanup()
-        assert pane.renderer.GetViewProps().GetNumberOfItems() == 0
+        assert not pane.renderer.HasViewProp(label)
 
     def test_the_tool_is_put_away_by_a_click_the_key_or_leaving(self) -> None:
         self.fill()
@@ -120,7 +122,7 @@ class MeasureTest(SectionCase):
         assert self.section._escape.on() == ("Esc",)
         self.ui.discButton.click()
         assert not tool.on
-        pane.click(LEFT)
+        click(pane, LEFT)
         assert self.section.regions.all() == []
         self.ui.discButton.click()
         self.section.exit()

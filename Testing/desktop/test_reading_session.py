@@ -15,6 +15,7 @@ import qt
 import SimpleITK as sitk
 import slicer
 from reading_host import Room, RoomsCase
+from slice_panes import pixel
 from SynthPerfLib import rois
 from SynthPerfLib.desktop.geometry import place_of as place_of_view
 from SynthPerfLib.desktop.nodes import to_node
@@ -340,7 +341,7 @@ class ReadingTest(RoomsCase):
     def where(self, room: Room, lps: Any) -> Any:
         """The point (LPS) of the pixel in which a point lies, on the slice that is shown."""
         pane = room.pane("map_a")
-        x, y = pane.xy(np.array(lps) * [-1, -1, 1])
+        x, y = pixel(pane, np.array(lps) * [-1, -1, 1])
         ras = pane.slice_node.GetXYToRAS().MultiplyPoint((x, y, 0.0, 1.0))[:3]
         return np.array(ras) * [-1, -1, 1]
 

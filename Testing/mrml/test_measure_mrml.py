@@ -13,7 +13,7 @@ import pytest
 import SimpleITK as sitk
 import slicer
 import vtk
-from slice_panes import HeadlessPanes, a_slicer_scene
+from slice_panes import HeadlessPanes, a_slicer_scene, click
 from SynthPerfLib.desktop.disc_tool import DiscTool
 from SynthPerfLib.desktop.measure import FILE_COLUMNS, Measure, tumour_ratios
 from SynthPerfLib.desktop.nodes import mark, to_image, to_node
@@ -148,18 +148,18 @@ class TestDrawing:
         tool, clicks = DiscTool(panes), []
         tool.clicked.connect(lambda *click: clicks.append(click))
         pane = panes.visible()[0]
-        pane.click((-20.0, 10.0, 12.0))
+        click(pane, (-20.0, 10.0, 12.0))
         assert clicks == []  # the tool was not in the hand
         tool.switch(True)
         assert pane.aimed
         centre = pane.slice_node.GetXYToRAS().MultiplyPoint((130, 200, 0, 1))[:3]
-        pane.click(centre)
+        click(pane, centre)
         assert not tool.on
         assert not pane.aimed
         point, volume = clicks[0]
         assert point == pytest.approx(centre, abs=1e-6)
         assert volume == work.map.GetID()
-        pane.click(centre)
+        click(pane, centre)
         assert len(clicks) == 1
         region = Measure(work, Regions(scene)).draw_disc(point, scene.GetNodeByID(volume), LESION)  # type: ignore[arg-type]
         assert ras(region.roi().centre) == pytest.approx(centre, abs=2.0)

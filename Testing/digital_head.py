@@ -80,3 +80,14 @@ def write(images: dict[str, sitk.Image], root: Path, id: str = "sub-001") -> Cas
 def reordered(image: sitk.Image, order: tuple[int, int, int], flips: tuple[bool, bool, bool]) -> sitk.Image:
     """The same image in space with its voxels stored in another order of axes."""
     return sitk.Flip(sitk.PermuteAxes(image, order), flips)
+
+
+def turned(image: sitk.Image) -> sitk.Image:
+    """``image`` and its tissue turned about the centre of the scanner: the same voxels on an oblique grid."""
+    turn = sitk.Euler3DTransform()
+    turn.SetRotation(0.12, -0.07, 0.2)
+    matrix = np.array(turn.GetMatrix()).reshape(3, 3)
+    made = sitk.Image(image)
+    made.SetDirection((matrix @ np.reshape(image.GetDirection(), (3, 3))).ravel().tolist())
+    made.SetOrigin((matrix @ image.GetOrigin()).tolist())
+    return made

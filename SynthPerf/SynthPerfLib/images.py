@@ -119,17 +119,28 @@ def read_image(path: Path, dimensions: int = 3, *, may_be_empty: bool = False) -
         If the file is missing, cut off, not an image, of the wrong dimension, without a usable orientation, on an
         absurd grid, not finite or empty. One sentence that names the file.
     """
+    image = _with_dimensions(open_image(path), path, dimensions)
+    return checked(image, path.name, may_be_empty=may_be_empty)
+
+
+def open_image(path: Path) -> sitk.Image:
+    """The image of a file as it is stored, its header checked; the first half of :func:`read_image`.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, cut off, not an image, or its header is not usable. One sentence that names the file.
+    """
     if not path.is_file():
         raise InputError(f"{path.name} does not exist in {path.parent}: check the name, or leave this image out.")
     if not is_image(path):
         raise InputError(f"{path.name} is not an image that is read here: give NIfTI, NRRD or MetaImage files.")
     check_header(path)
     try:
-        image = sitk.ReadImage(str(path))
+        return sitk.ReadImage(str(path))
     except RuntimeError as error:
         why = "has sheared axes" if "orthonormal" in str(error) else "cannot be read, it is cut off or damaged"
         raise InputError(f"{path.name} {why}: copy or convert it again.") from error
-    return checked(_with_dimensions(image, path, dimensions), path.name, may_be_empty=may_be_empty)
 
 
 def checked(image: sitk.Image, name: str, *, may_be_empty: bool = False) -> sitk.Image:

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 import SimpleITK as sitk
 import slicer
-from digital_head import head, write
+from digital_head import head, turned, write
 from driving import click, open_panel, run, wait_until
 from SynthPerfLib.desktop import nodes
 from SynthPerfLib.desktop.dependencies import python
@@ -40,15 +40,7 @@ def stored(image: sitk.Image, oblique: bool, left_handed: bool) -> sitk.Image:
     """``image``, its tissue turned with it if ``oblique``, its last axis reversed if ``left_handed``."""
     if left_handed:
         image = sitk.Flip(image, (False, False, True))
-    if not oblique:
-        return image
-    turn = sitk.Euler3DTransform()
-    turn.SetRotation(0.12, -0.07, 0.2)
-    matrix = np.array(turn.GetMatrix()).reshape(3, 3)
-    made = sitk.Image(image)
-    made.SetDirection((matrix @ np.reshape(image.GetDirection(), (3, 3))).ravel().tolist())
-    made.SetOrigin((matrix @ image.GetOrigin()).tolist())
-    return made
+    return turned(image) if oblique else image
 
 
 def by_command_line(case: Path, out: Path) -> sitk.Image:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import nibabel
 import numpy as np
 import pytest
+from stored import stored
 from SynthPerfLib.case import Case
 from SynthPerfLib.cli import main
 from SynthPerfLib.quantification import asl
 
 SHAPE = (6, 16, 16)  # z, y, x
 AFFINE = np.array([[-11.0, 0, 0, 80], [0, 11, 0, -80], [0, 0, 12, -40], [0, 0, 0, 1]])
+save = partial(stored, affine=AFFINE)
 FIVE = [0.5, 1.0, 1.5, 2.0, 2.5]
 PCASL = {
     "ArterialSpinLabelingType": "PCASL",
@@ -76,15 +79,6 @@ def test_a_voxel_without_flow_is_0() -> None:
     )
     assert not found.cbf.any()
     assert not found.arrival.any()
-
-
-def save(values: np.ndarray, path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = nibabel.Nifti1Image(np.ascontiguousarray(values.T), AFFINE)
-    image.set_sform(AFFINE, 1)
-    image.set_qform(AFFINE, 1)
-    nibabel.save(image, path)
-    return path
 
 
 def truth() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

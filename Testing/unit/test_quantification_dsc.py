@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from stored import stored
 from SynthPerfLib.case import Case
 from SynthPerfLib.cli import main
 from SynthPerfLib.errors import InputError
@@ -17,6 +19,7 @@ from SynthPerfLib.quantification import dsc
 TE, TR, VOLUMES, ARRIVAL = 0.030, 1.6, 60, 16.0  # s
 SHAPE = (8, 16, 16)  # z, y, x
 AFFINE = np.array([[-11.0, 0, 0, 80], [0, 11, 0, -80], [0, 0, 10, -40], [0, 0, 0, 1]])
+save = partial(stored, affine=AFFINE)
 
 
 def bolus(times: np.ndarray, arrival: float = ARRIVAL) -> np.ndarray:
@@ -80,16 +83,6 @@ def test_rates_are_those_of_the_signal_and_an_empty_voxel_is_0() -> None:
     rates = dsc.delta_r2star(signals, slice(0, 11), TE)
     np.testing.assert_allclose(rates[0], CURVE, atol=1e-9)
     assert not rates[1].any()
-
-
-def save(values: np.ndarray, path: Path) -> Path:
-    """(…, z, y, x) to NIfTI."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = nibabel.Nifti1Image(np.ascontiguousarray(values.T), AFFINE)
-    image.set_sform(AFFINE, 1)
-    image.set_qform(AFFINE, 1)
-    nibabel.save(image, path)
-    return path
 
 
 @pytest.fixture

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
+from stored import stored
 from SynthPerfLib.cli import main
 from SynthPerfLib.rois import COLUMNS
 
 AFFINE = np.diag([-5.0, 5.0, 6.0, 1.0])
 AFFINE[:3, 3] = 75, -75, -30
+save = partial(stored, affine=AFFINE)
 SHAPE = (10, 30, 30)  # z, y, x
-
-
-def save(values: np.ndarray, path: Path, affine: np.ndarray = AFFINE) -> Path:
-    image = nibabel.Nifti1Image(np.ascontiguousarray(values.T), affine)
-    image.set_sform(affine, 1)
-    image.set_qform(affine, 1)
-    nibabel.save(image, path)
-    return path
 
 
 @pytest.fixture
@@ -87,7 +82,7 @@ def test_one_label_of_one_image_and_a_map_on_another_grid(files: dict[str, Path]
     flipped = save(
         nibabel.load(files["real"]).get_fdata().T[:, :, ::-1].astype(np.float32),
         tmp_path / "sub-09_desc-flipped_cbv.nii.gz",
-        AFFINE @ np.array([[-1, 0, 0, SHAPE[2] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]),
+        affine=AFFINE @ np.array([[-1, 0, 0, SHAPE[2] - 1], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1.0]]),
     )
     out = tmp_path / "out"
     command = [

@@ -13,8 +13,8 @@ import SimpleITK as sitk
 
 from ..case import Name, clean_id, sidecar_of
 from ..errors import InputError
-from ..headers import IMAGE_ENDINGS, check_header, is_image
-from ..images import array, checked, read_image, resample, same_grid
+from ..headers import IMAGE_ENDINGS
+from ..images import array, checked, open_image, read_image, resample, same_grid
 from ..jobs import Steps, part
 from ..similarity import head_mask
 
@@ -107,15 +107,7 @@ def read_series(path: Path, at_least: int) -> Series:
     InputError
         If a file is not usable or the series is too short.
     """
-    if not path.is_file():
-        raise InputError(f"{path.name} does not exist in {path.parent}: check the name.")
-    if not is_image(path):
-        raise InputError(f"{path.name} is not an image that is read here: give NIfTI, NRRD or MetaImage files.")
-    check_header(path)
-    try:
-        image = sitk.ReadImage(str(path), sitk.sitkFloat32)
-    except RuntimeError as error:
-        raise InputError(f"{path.name} cannot be read as a series of volumes: copy or convert it again.") from error
+    image = open_image(path)
     if image.GetDimension() == 3:
         image = sitk.JoinSeries([image])
     if image.GetDimension() != 4:
